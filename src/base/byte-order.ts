@@ -1,0 +1,19 @@
+/**
+ * Compares two strings as their UTF-8 bytes compare; negative, zero or positive, for `toSorted`.
+ * UTF-16 order, which a bare sort uses, differs where a surrogate pair meets a unit from U+E000 on.
+ */
+export function byteOrder(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let index = 0; index < length; index += 1) {
+    const x = a.charCodeAt(index);
+    const y = b.charCodeAt(index);
+    if (x !== y) return rank(x) - rank(y);
+  }
+  return a.length - b.length;
+}
+
+/** Moves surrogates above the rest of the units, where their code points lie. */
+function rank(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+}

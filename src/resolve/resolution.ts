@@ -1,0 +1,93 @@
+import type { Architecture } from '../base/architecture.ts';
+import type { Digest } from '../base/digest.ts';
+
+/** What a recipe resolves to: exact artifacts, per architecture. Names no host. */
+export interface Resolution {
+  /** Seconds since 1970 that every generated file gets and no file exceeds. */
+  readonly epoch: Epoch;
+  readonly resolvers: readonly ResolverVersion[];
+  readonly targets: ReadonlyMap<Architecture, ResolvedTarget>;
+}
+
+export interface Epoch {
+  readonly seconds: number;
+  /** The input whose date it is, for people. */
+  readonly from: string;
+}
+
+export interface ResolverVersion {
+  readonly name: 'apt' | 'uv' | 'pip';
+  readonly version: string;
+}
+
+export interface ResolvedTarget {
+  readonly interpreter: Interpreter | undefined;
+  readonly indexes: readonly SignedIndex[];
+  /** In byte order of name. */
+  readonly debs: readonly DebArtifact[];
+  /** In byte order of name. */
+  readonly wheels: readonly WheelArtifact[];
+}
+
+/** The Python of the image, and where it wants packages to be installed. */
+export interface Interpreter {
+  /** Such as `3.13.5`. */
+  readonly version: string;
+  /** Such as `/usr/bin/python3.13`. */
+  readonly path: string;
+  /** Version of the C library it runs on, such as `2.41`. */
+  readonly glibc: string;
+  /** Folder for modules, such as `/usr/local/lib/python3.13/dist-packages`. */
+  readonly sitePath: string;
+  /** Folder whose `bin`, `include` and other children a wheel's data goes to, such as `/usr/local`. */
+  readonly prefix: string;
+}
+
+/** A signed index of an archive from which packages were taken. */
+export interface SignedIndex {
+  /** `debian`, or the name that the recipe gives a mirror's archive. */
+  readonly archive: string;
+  readonly suite: string;
+  readonly component: string;
+  readonly inRelease: Digest;
+  readonly packages: Digest;
+  /** The `Date` of the InRelease file, in seconds since 1970. */
+  readonly date: number;
+}
+
+export interface DebArtifact {
+  readonly kind: 'deb';
+  readonly name: string;
+  readonly version: string;
+  readonly architecture: Architecture | 'all';
+  /** Where the package was found, such as `trixie-security`. */
+  readonly suite: string;
+  /** Below the root of the archive, such as `pool/main/z/zlib/zlib1g_1.3_amd64.deb`. */
+  readonly path: string;
+  readonly size: number;
+  readonly digest: Digest;
+  /** Names of the locked packages that it depends on, in byte order. */
+  readonly depends: readonly string[];
+}
+
+export interface WheelArtifact {
+  readonly kind: 'wheel';
+  /** Normalised as PEP 503 says. */
+  readonly name: string;
+  readonly version: string;
+  /** File name, such as `numpy-2.3.1-cp313-cp313-manylinux_2_28_x86_64.whl`. */
+  readonly file: string;
+  readonly size: number;
+  readonly digest: Digest;
+  /** When the index got the file, in seconds since 1970; undefined where the index does not say. */
+  readonly uploaded: number | undefined;
+}
+
+export type Artifact = DebArtifact | WheelArtifact;
+
+/** An artifact and where this machine can get it from, best first. */
+export interface LocatedArtifact {
+  readonly artifact: Artifact;
+  /** `http:`, `https:` or `file:` addresses. May carry credentials: never logged, never stored. */
+  readonly urls: readonly string[];
+}

@@ -1,0 +1,65 @@
+import type { Architecture } from '../base/architecture.ts';
+import type { Digest } from '../base/digest.ts';
+import type { Limits, Tier } from '../recipe/recipe.ts';
+
+export type RunStatus =
+  | 'ok'
+  | 'error'
+  | 'signal'
+  | 'denied'
+  | 'timeout'
+  | 'cpu_limit'
+  | 'oom'
+  | 'output_limit'
+  | 'disk_limit'
+  | 'cancelled'
+  | 'rejected'
+  | 'internal';
+
+/** What a run tells. Written as JSON in exactly this shape; keys are snake_case because the report is a format. */
+export interface RunReport {
+  readonly status: RunStatus;
+  /** The main program's exit status, 0 to 255; null when it did not exit by itself. */
+  readonly exit_code: number | null;
+  /** Name of the signal that ended the main program, such as `SIGSEGV`; null when none did. */
+  readonly signal: string | null;
+  /** What the kernel and the launcher observed, never what the guest claims. */
+  readonly events: readonly RunEvent[];
+  /** Present only when output was captured. */
+  readonly stdout?: string;
+  readonly stderr?: string;
+  /** How `stdout` and `stderr` are written here: base64 when either is not UTF-8. */
+  readonly encoding?: 'utf-8' | 'base64';
+  readonly truncated: { readonly stdout: boolean; readonly stderr: boolean };
+  readonly time: {
+    readonly wall_ms: number;
+    readonly cpu_ms: number;
+    readonly setup_ms: number;
+    readonly start: 'cold';
+  };
+  readonly memory: { readonly peak_bytes: number | null; readonly enforced_by: string };
+  readonly processes_peak: number | null;
+  readonly denied: readonly DeniedCall[];
+  readonly isolation: { readonly tier: Tier; readonly layers: readonly string[]; readonly missing: readonly string[] };
+  readonly image: { readonly name: string; readonly digest: Digest };
+  readonly limits: Limits;
+  /** Only with status `rejected` or `internal`: what failed, and in which step. */
+  readonly error?: { readonly step: string; readonly message: string };
+}
+
+export interface DeniedCall {
+  readonly syscall: string;
+  readonly nr: number;
+  readonly arch: Architecture | 'i386';
+  readonly count: number;
+}
+
+export type RunEvent =
+  | { readonly kind: 'oom_kill'; readonly count: number }
+  | { readonly kind: 'pids_max'; readonly count: number }
+  | { readonly kind: 'output_truncated'; readonly stream: 'stdout' | 'stderr' }
+  | { readonly kind: 'wall' }
+  | { readonly kind: 'cpu' }
+  | { readonly kind: 'syscall_denied'; readonly syscall: string; readonly count: number }
+  | { readonly kind: 'killed_descendants'; readonly count: number }
+  | { readonly kind: 'cleanup_unproven' };

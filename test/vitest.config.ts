@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+const E2E = ['test/e2e/**/*.test.ts', 'test/native/**/*.test.ts'];
+
+export default defineConfig({
+  root: `${import.meta.dirname}/..`,
+  test: {
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: E2E, testTimeout: 60_000 } },
+      // Real builds and real cells: one file at a time, so that limits on time mean something on two cores.
+      {
+        extends: true,
+        test: { name: 'e2e', include: E2E, testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false },
+      },
+    ],
+  },
+});
