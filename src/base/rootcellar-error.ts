@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   E_LOCK_MISSING: 'there is no lockfile, and making one was not allowed',
   E_LOCK_INVALID: 'the lockfile cannot be read',
   E_LOCK_NEWER: 'the lockfile was written by a newer version',
+  E_LOCK_WRITE: 'the lockfile cannot be written',
   E_LOCK_DRIFT: 'the lockfile does not match its recipe',
   E_NOT_REPRODUCED: 'the build gave other bytes than the lockfile says',
   E_DOWNLOAD: 'a download failed',
@@ -85,8 +86,9 @@ export class RootcellarError extends Error {
     this.problems = details.problems ?? [{ code, message, hint: details.hint, place: details.place }];
   }
 
-  /** One error for several problems of one input. `problems` must not be empty. */
-  static ofProblems(problems: readonly Problem[]): RootcellarError {
+  /** One error for several problems of one input, each said once. `all` must not be empty. */
+  static ofProblems(all: readonly Problem[]): RootcellarError {
+    const problems = [...new Map(all.map((problem) => [JSON.stringify(problem), problem])).values()];
     const [first] = problems;
     if (first === undefined) throw new Error('unreachable: an error of no problems');
     return new RootcellarError(first.code, first.message, { hint: first.hint, place: first.place, problems });

@@ -88,3 +88,11 @@ export const DEFAULT_LIMITS: Limits = {
   tmpBytes: 64 * 1024 ** 2,
   openFiles: 256,
 };
+
+/** How code runs where no recipe says otherwise. */
+export const DEFAULT_SANDBOX: SandboxSettings = {
+  syscalls: { profile: 'python', allow: [], deny: [] },
+  network: 'none',
+  limits: DEFAULT_LIMITS,
+  minimumTier: 'C',
+};

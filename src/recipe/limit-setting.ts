@@ -1,0 +1,36 @@
+import { closestWord } from '../base/closest-word.ts';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import { limitsSchema } from './recipe-schema.ts';
+import type { Limits } from './recipe.ts';
+
+/** What the limits are called in recipes and on the command line. */
+const FIELDS = {
+  memory: 'memoryBytes',
+  processes: 'processes',
+  cpu: 'cpuMs',
+  wall: 'wallMs',
+  output: 'outputBytes',
+  tmp: 'tmpBytes',
+  open_files: 'openFiles',
+} as const satisfies Record<string, keyof Limits>;
+
+/**
+ * One limit as it is given on a command line, such as `wall=2s`: what follows `=` is what a recipe would have.
+ * Throws E_USAGE for another name, or a value that a recipe could not have.
+ */
+export function parseLimitSetting(text: string): Partial<Limits> {
+  const [, name = '', value = ''] = /^([a-z_]+)=(.*)$/s.exec(text) ?? [];
+  if (!isLimitName(name)) {
+    const near = closestWord(name, Object.keys(FIELDS));
+    const hint = near === undefined ? `use one of ${Object.keys(FIELDS).join(', ')}` : `did you mean \`${near}=…\`?`;
+    throw new RootcellarError('E_USAGE', `limit \`${text}\`: is not \`name=value\` with the name of a limit`, { hint });
+  }
+  const parsed = limitsSchema().safeParse({ [name]: /^\d+$/.test(value) ? Number(value) : value });
+  if (parsed.success) return { [FIELDS[name]]: parsed.data[FIELDS[name]] };
+  const fault = parsed.error.issues[0]?.message ?? 'is not a limit';
+  throw new RootcellarError('E_USAGE', `limit \`${name}\`: ${fault}`, { hint: 'write for example `--limit wall=2s`' });
+}
+
+function isLimitName(name: string): name is keyof typeof FIELDS {
+  return Object.hasOwn(FIELDS, name);
+}

@@ -1,0 +1,89 @@
+import { parentOf, parseImagePath } from '../base/image-path.ts';
+import type { ImagePath } from '../base/image-path.ts';
+import type { Problem } from '../base/rootcellar-error.ts';
+import { quotedWord } from './quoted-value.ts';
+import { pathText } from './recipe-path-text.ts';
+import type { YamlText } from './yaml-text.ts';
+
+type Path = readonly PropertyKey[];
+
+const LISTS: readonly Path[] = [
+  ['architectures'],
+  ['base', 'debian', 'packages'],
+  ['base', 'debian', 'components'],
+  ['sandbox', 'syscalls', 'allow'],
+  ['sandbox', 'syscalls', 'deny'],
+];
+
+/** Values that are right each by itself, but not together. Looks at the raw data, so that it adds to what else is wrong. */
+export function findContradictions(yaml: YamlText): readonly Problem[] {
+  return [...LISTS.flatMap((path) => repeatedElements(path, yaml)), ...allowedAndDenied(yaml), ...clashingFiles(yaml)];
+}
+
+function repeatedElements(path: Path, yaml: YamlText): readonly Problem[] {
+  const seen = new Set<string>();
+  return stringsAt(path, yaml).flatMap(({ text, index }): Problem[] => {
+    if (!seen.has(text)) {
+      seen.add(text);
+      return [];
+    }
+    return [problem(`${pathText(path)} has ${quotedWord(text)} twice`, [...path, index], yaml)];
+  });
+}
+
+function allowedAndDenied(yaml: YamlText): readonly Problem[] {
+  const section = ['sandbox', 'syscalls'];
+  const allowed = new Set(stringsAt([...section, 'allow'], yaml).map(({ text }) => text));
+  return stringsAt([...section, 'deny'], yaml)
+    .filter(({ text }) => allowed.has(text))
+    .map(({ text, index }) =>
+      problem(`${quotedWord(text)} is both allowed and denied`, [...section, 'deny', index], yaml),
+    );
+}
+
+function clashingFiles(yaml: YamlText): readonly Problem[] {
+  const keys = Object.keys(mapAt(['files'], yaml));
+  const owners = new Map(keys.map((key) => [parseImagePath(key) ?? '', key]));
+  const problems: Problem[] = [];
+  for (const key of keys) {
+    const folder = foldersOf(parseImagePath(key) ?? '').find((one) => owners.has(one));
+    if (folder === undefined) continue;
+    problems.push(
+      fileProblem(`${quotedWord(key)} lies below ${quotedWord(owners.get(folder) ?? '')}, which is a file`, key, yaml),
+    );
+  }
+  return problems;
+}
+
+function foldersOf(path: ImagePath): readonly ImagePath[] {
+  const folders: ImagePath[] = [];
+  for (let folder = parentOf(path); folder !== ''; folder = parentOf(folder)) folders.push(folder);
+  return folders;
+}
+
+function problem(message: string, path: Path, yaml: YamlText): Problem {
+  return { code: 'E_RECIPE_VALUE', message, hint: 'remove one of the two', place: yaml.valuePlace(path) };
+}
+
+function fileProblem(message: string, key: string, yaml: YamlText): Problem {
+  return { code: 'E_RECIPE_VALUE', message, hint: 'remove one of the two', place: yaml.keyPlace(['files', key]) };
+}
+
+function stringsAt(path: Path, yaml: YamlText): readonly { readonly text: string; readonly index: number }[] {
+  const list = valueAt(path, yaml);
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((text: unknown, index) => (typeof text === 'string' ? [{ text, index }] : []));
+}
+
+function mapAt(path: Path, yaml: YamlText): object {
+  const value = valueAt(path, yaml);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+}
+
+function valueAt(path: Path, yaml: YamlText): unknown {
+  return path.reduce<unknown>((value, name) => {
+    return typeof value === 'object' && value !== null
+      ? Object.getOwnPropertyDescriptor(value, name)?.value
+      : undefined;
+  }, yaml.value);
+}

@@ -1,0 +1,258 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { RootcellarError } from '../../src/base/rootcellar-error.ts';
+import { DEFAULT_LIMITS } from '../../src/recipe/recipe.ts';
+import { parseRecipe } from '../../src/recipe/recipe-reader.ts';
+
+const VOCABULARY = {
+  profiles: ['python', 'python-subprocess'],
+  groups: ['@network', '@threads'],
+  syscalls: ['execve', 'ptrace', 'read', 'socket', 'write'],
+};
+const READING = { file: 'r.yaml', vocabulary: VOCABULARY };
+const BASE = 'base: { debian: { suite: trixie, packages: [python3] } }\n';
+
+function problemsOf(text: string): string[] {
+  try {
+    parseRecipe(text, READING);
+    return [];
+  } catch (error) {
+    if (!(error instanceof RootcellarError)) throw error;
+    return error.problems.map(
+      ({ place, code, message, hint }) => `${place?.line}:${place?.column} ${code} ${message} (${hint})`,
+    );
+  }
+}
+
+describe('parseRecipe()', () => {
+  it('fills in defaults', () => {
+    const { document } = parseRecipe(`name: x\n${BASE}`, READING);
+    expect(document).toStrictEqual({
+      name: 'x',
+      architectures: ['amd64'],
+      base: { kind: 'debian', suite: 'trixie', mirror: undefined, components: ['main'], packages: ['python3'] },
+      python: undefined,
+      files: {},
+      sandbox: {
+        syscalls: { profile: 'python', allow: [], deny: [] },
+        network: 'none',
+        limits: DEFAULT_LIMITS,
+        minimumTier: 'C',
+      },
+    });
+  });
+
+  it('reads every key', () => {
+    const text = `
+name: python-data
+architectures: [amd64]
+base:
+  debian:
+    suite: trixie
+    mirror: http://user:secret@mirror.example/debian
+    components: [non-free, main]
+    packages: [python3, ca-certificates, g++]
+python:
+  requirements: ./python-requirements.txt
+  index_url: https://index.example/simple
+files:
+  /etc/nsswitch.conf: "hosts: files dns\\n"
+  /opt/a: { from: conf/a, mode: "0755" }
+  /opt/b: { text: b, mode: "600" }
+sandbox:
+  syscalls: { profile: python-subprocess, allow: [socket, "@threads"], deny: [ptrace] }
+  network: none
+  limits: { memory: 1.5GiB, processes: 8, cpu: 1500ms, wall: 2m, output: 64KiB, tmp: 1GB, open_files: 64 }
+  minimum_tier: A
+`;
+    expect(parseRecipe(text, READING).document).toStrictEqual({
+      name: 'python-data',
+      architectures: ['amd64'],
+      base: {
+        kind: 'debian',
+        suite: 'trixie',
+        mirror: 'http://user:secret@mirror.example/debian',
+        components: ['main', 'non-free'],
+        packages: ['ca-certificates', 'g++', 'python3'],
+      },
+      python: { requirements: 'python-requirements.txt', indexUrl: 'https://index.example/simple' },
+      files: {
+        'etc/nsswitch.conf': { kind: 'text', text: 'hosts: files dns\n', mode: 0o644 },
+        'opt/a': { kind: 'from', from: 'conf/a', mode: 0o755 },
+        'opt/b': { kind: 'text', text: 'b', mode: 0o600 },
+      },
+      sandbox: {
+        syscalls: { profile: 'python-subprocess', allow: ['@threads', 'socket'], deny: ['ptrace'] },
+        network: 'none',
+        limits: {
+          memoryBytes: 1_610_612_736,
+          processes: 8,
+          cpuMs: 1500,
+          wallMs: 120_000,
+          outputBytes: 65_536,
+          tmpBytes: 1_000_000_000,
+          openFiles: 64,
+        },
+        minimumTier: 'A',
+      },
+    });
+  });
+
+  it('reports all problems of a file, in its order', () => {
+    const text = `nmae: x
+architectures: [arm64, x86_64]
+base:
+  debian: { suite: stable, packages: [Python3, python3=3, apt, apt], mirror: ftp://x:secret@y }
+shared_objects: []
+python:
+  requirements: ../../etc/passwd
+  requirments: 1
+files:
+  etc/x: a
+  /etc/y: 5
+  /etc/y/z: { from: /abs, mode: 0644 }
+  /proc/z: { form: a }
+  /a: {}
+sandbox:
+  syscalls: { profile: pyton, allow: [sokcet, 59, write], deny: [write, "@net"] }
+  network: host
+  limits: { memory: 256, wall: 10, cpu: 5h30, tmp: 1B, processes: many, files: 3 }
+trim: [tests]
+name: y
+name: z
+`;
+    expect(problemsOf(text)).toEqual([
+      '1:1 E_RECIPE_KEY unknown key `nmae` (did you mean `name`?)',
+      '2:17 E_RECIPE_VALUE `architectures[0]` cannot be `"arm64"` yet: this version builds `amd64` only (write `amd64`)',
+      '2:24 E_RECIPE_VALUE `architectures[1]` must be one of `amd64`, `arm64`, got `"x86_64"` (write `amd64`)',
+      '4:20 E_RECIPE_VALUE `base.debian.suite` must be a codename: `stable` is another release from time to time (write for example `trixie`)',
+      '4:39 E_RECIPE_VALUE `base.debian.packages[0]` must be the name of a Debian package, without version or architecture, got `"Python3"` (write for example `python3`)',
+      '4:48 E_RECIPE_VALUE `base.debian.packages[1]` must be the name of a Debian package, without version or architecture, got `"python3=3"` (write for example `python3`)',
+      '4:64 E_RECIPE_VALUE `base.debian.packages` has `apt` twice (remove one of the two)',
+      '4:78 E_RECIPE_VALUE `base.debian.mirror` must be an address that starts with `https://`, `http://` or `file://` (remove it to use the settings of this machine)',
+      '5:1 E_RECIPE_KEY this version does not support `shared_objects` yet (remove `shared_objects`)',
+      '7:17 E_RECIPE_PATH `python.requirements` leaves the folder of the recipe: `"../../etc/passwd"` (copy the file beside the recipe and write for example `python-requirements.txt`)',
+      '8:3 E_RECIPE_KEY unknown key `python.requirments` (did you mean `requirements`?)',
+      '10:3 E_RECIPE_VALUE `files["etc/x"]` must be the absolute path of a file in the image, without `..`, `.` and doubled slashes (write for example `/etc/nsswitch.conf`)',
+      '11:11 E_RECIPE_VALUE `files["/etc/y"]` must be text or a map, got `5` (write its keys below it, indented)',
+      '12:3 E_RECIPE_VALUE `/etc/y/z` lies below `/etc/y`, which is a file (remove one of the two)',
+      '12:21 E_RECIPE_PATH `files["/etc/y/z"].from` leaves the folder of the recipe: `"/abs"` (copy the file beside the recipe and write for example `nsswitch.conf`)',
+      '12:33 E_RECIPE_VALUE `files["/etc/y/z"].mode` must be permissions as octal digits in quotes, got `644` (write `"0644"`)',
+      '13:3 E_RECIPE_VALUE `files["/proc/z"]` cannot be in `/proc`: a run would not see it (choose another folder, such as `/etc` or `/opt`)',
+      '14:7 E_RECIPE_VALUE `files["/a"]` must have exactly one of `from` and `text` (write for example `{ from: nsswitch.conf, mode: "0644" }`)',
+      '16:24 E_RECIPE_VALUE `sandbox.syscalls.profile` names the unknown profile `pyton` (did you mean `python`?)',
+      '16:39 E_RECIPE_VALUE `sandbox.syscalls.allow[0]` names the unknown system call `sokcet` (did you mean `socket`?)',
+      '16:47 E_RECIPE_VALUE `sandbox.syscalls.allow[1]` must be a name, got `59` (write the name of the system call, such as `sched_setaffinity`: numbers differ between architectures)',
+      '16:66 E_RECIPE_VALUE `write` is both allowed and denied (remove one of the two)',
+      '16:73 E_RECIPE_VALUE `sandbox.syscalls.deny[1]` names the unknown group `@net` (write one of `@network`, `@threads`)',
+      '17:12 E_RECIPE_VALUE `sandbox.network` cannot be `"host"` yet: this version knows `none` only (write `none`)',
+      '18:21 E_RECIPE_VALUE `sandbox.limits.memory` must be a size with a unit (B, KiB, MiB, GiB, KB, MB, GB), got `256` (write `256MiB`)',
+      '18:32 E_RECIPE_VALUE `sandbox.limits.wall` must be a duration with a unit (ms, s, m, h, d), got `10` (write `10s`)',
+      '18:41 E_RECIPE_VALUE `sandbox.limits.cpu` must be a duration with a unit (ms, s, m, h, d), got `"5h30"` (write for example `5s`)',
+      '18:52 E_RECIPE_VALUE `sandbox.limits.tmp` must be a size from 1 MiB to 64 GiB, got `"1B"` (write for example `64MiB`)',
+      '18:67 E_RECIPE_VALUE `sandbox.limits.processes` must be a whole number from 1 to 32768, got `"many"` (write for example `32`)',
+      '18:73 E_RECIPE_KEY unknown key `sandbox.limits.files` (write one of `memory`, `processes`, `cpu`, `wall`, `output`, `tmp`, `open_files`)',
+      '19:1 E_RECIPE_KEY this version does not support `trim` yet (remove `trim`)',
+      '21:1 E_RECIPE_SYNTAX the key `name` is there already, in line 20 (remove one of the two)',
+    ]);
+  });
+
+  it.each([
+    ['[]', '1:1 E_RECIPE_VALUE the recipe must be a map, got a list (write its keys below it, indented)'],
+    ['hello', '1:1 E_RECIPE_VALUE the recipe must be a map, got `"hello"` (write its keys below it, indented)'],
+    [BASE, '1:1 E_RECIPE_VALUE `name` is missing (add `name`)'],
+    ['name: x\nbase: { host: {} }', '2:9 E_RECIPE_KEY this version does not support `base.host` yet (use `debian`)'],
+    [
+      'name: x\nbase: { debian: { suite: trixie } }',
+      '2:9 E_RECIPE_VALUE `base.debian.packages` is missing (add `packages` below `base.debian`)',
+    ],
+    [
+      'name: x\nbase: { debian: { suite: trixie, packages: [] } }',
+      '2:44 E_RECIPE_VALUE `base.debian.packages` must not be empty (add an element, or remove the key)',
+    ],
+    [
+      'name: x\nbase: { debian: { suite: trixie, packages: python3 } }',
+      '2:44 E_RECIPE_VALUE `base.debian.packages` must be a list, got `"python3"` (write `[first, second]`, or one element a line after `- `)',
+    ],
+    [
+      `name: x\n${BASE}sandbox:\n`,
+      '3:9 E_RECIPE_VALUE `sandbox` must be a map, got nothing (write its keys below it, indented)',
+    ],
+    [
+      `name: 3.10\n${BASE}`,
+      '1:7 E_RECIPE_VALUE `name` must be up to 64 lower-case letters, digits, `.`, `_` and `-`, the first a letter or digit, got `3.1` (put the value into quotes)',
+    ],
+    [
+      `name: x\n${BASE}files: { /a/../b: x }`,
+      '3:10 E_RECIPE_VALUE `files["/a/../b"]` must be the absolute path of a file in the image, without `..`, `.` and doubled slashes (write for example `/etc/nsswitch.conf`)',
+    ],
+    [
+      `name: x\n${BASE}files: { /.rootcellar/x: x }`,
+      '3:10 E_RECIPE_VALUE `files["/.rootcellar/x"]` cannot be in `/.rootcellar`: a run would not see it (choose another folder, such as `/etc` or `/opt`)',
+    ],
+    [
+      `name: x\n${BASE}python: { requirements: sub/ }`,
+      '3:25 E_RECIPE_VALUE `python.requirements` must be a file, not a folder, got `"sub/"` (name a file)',
+    ],
+    [
+      `name: x\n${BASE}sandbox: { limits: { memory: 268435456 } }`,
+      '3:30 E_RECIPE_VALUE `sandbox.limits.memory` must be a size with a unit (B, KiB, MiB, GiB, KB, MB, GB), got `268435456` (write `268435456B`)',
+    ],
+    [
+      `name: x\n${BASE}constructor: 1`,
+      '3:1 E_RECIPE_KEY unknown key `constructor` (write one of `name`, `architectures`, `base`, `python`, `files`, `sandbox`)',
+    ],
+  ])('refuses %j with one error', (text, problem) => {
+    expect(problemsOf(text)).toEqual([problem]);
+  });
+
+  it('repeats no password of an address', () => {
+    const text = `name: x\n${BASE}python: { requirements: r.txt, index_url: "https://user:secret@host/ simple" }`;
+    expect(problemsOf(text)).toHaveLength(1);
+    expect(problemsOf(text).join('\n')).not.toContain('secret');
+  });
+
+  it('reports at most 100 problems', () => {
+    const keys = Array.from({ length: 500 }, (_, index) => `key${index}: 1`).join('\n');
+    expect(problemsOf(keys)).toHaveLength(100);
+  });
+
+  it('throws only RootcellarError, whatever the values', () => {
+    const keys = [
+      'name',
+      'base',
+      'debian',
+      'suite',
+      'packages',
+      'python',
+      'requirements',
+      'files',
+      '/etc/x',
+      'from',
+      'sandbox',
+      'syscalls',
+      'limits',
+      'memory',
+      'allow',
+      '__proto__',
+    ];
+    const { value } = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { depthSize: 'small' },
+        fc.string(),
+        fc.double(),
+        fc.boolean(),
+        fc.constant(null),
+        fc.array(tie('value')),
+        tie('map'),
+      ),
+      map: fc.dictionary(fc.oneof(fc.constantFrom(...keys), fc.string()), tie('value')),
+    }));
+    fc.assert(
+      fc.property(value, (input) => {
+        expect(problemsOf(JSON.stringify(input))).not.toEqual([]);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
