@@ -1,0 +1,13 @@
+import type { Epoch, ResolvedTarget } from './resolution.ts';
+
+/** The newest date among the inputs: signed indexes and uploaded wheels. The first of several that are equally new. */
+export function newestDate(targets: readonly ResolvedTarget[]): Epoch {
+  const dates = targets.flatMap(({ indexes, wheels }) => [
+    ...indexes.map(({ suite, date }) => ({ seconds: date, from: `index of ${suite}` })),
+    ...wheels.flatMap(({ file, uploaded }) => (uploaded === undefined ? [] : [{ seconds: uploaded, from: file }])),
+  ]);
+  return dates.reduce((newest, date) => (date.seconds > newest.seconds ? date : newest), {
+    seconds: 0,
+    from: 'no dated input',
+  });
+}

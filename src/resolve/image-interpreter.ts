@@ -1,0 +1,129 @@
+import { access, mkdir, readdir, rename, writeFile, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { arch } from 'node:process';
+import { ARCHITECTURE_FACTS, parseArchitecture, type Architecture } from '../base/architecture.ts';
+import { digestOf, shortDigest } from '../base/digest.ts';
+import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import type { AptRoot } from './apt-root.ts';
+import { choosePackages, type DebianRequest } from './debian-resolver.ts';
+import { mapLimited } from './map-limited.ts';
+import { tailOf } from './redact.ts';
+import type { Interpreter } from './resolution.ts';
+import type { ResolverSettings } from './resolver-settings.ts';
+import { runTool } from './run-tool.ts';
+
+/** The image's own interpreter and pip, unpacked into a folder; run in place, without privilege. */
+export interface UnpackedInterpreter {
+  /** An executable script that runs the interpreter. */
+  readonly program: string;
+  /** A wheel of pip, which can be run as it is. */
+  readonly pip: string;
+}
+
+export interface InterpreterRequest {
+  readonly root: AptRoot;
+  /** Its `packages` are not looked at. */
+  readonly debian: DebianRequest;
+  readonly interpreter: Interpreter;
+  readonly architecture: Architecture;
+  readonly settings: ResolverSettings;
+}
+
+const SCRIPT = 'rootcellar-python';
+
+/**
+ * Gets the Debian packages of the image's interpreter and of pip, and unpacks them below the cache folder, once.
+ * Nothing is installed, no maintainer script runs. Throws E_RESOLVER_MISSING where this machine cannot run them.
+ */
+export async function unpackInterpreter(request: InterpreterRequest): Promise<UnpackedInterpreter> {
+  const { root, settings, interpreter, architecture } = request;
+  if (parseArchitecture(arch) !== architecture) {
+    throw new RootcellarError(
+      'E_RESOLVER_MISSING',
+      `python packages for ${architecture}: pip can only resolve for this machine's architecture`,
+      {
+        hint: 'install uv and python3, which resolve for any architecture',
+      },
+    );
+  }
+  const command = interpreter.path.slice(interpreter.path.lastIndexOf('/') + 1);
+  const packages = [command, 'python3-pip-whl'];
+  const { debs } = await choosePackages(root, { ...request.debian, packages });
+  const key = shortDigest(digestOf(debs.map(({ digest }) => digest).join('\n')));
+  const folder = join(settings.cacheFolder, 'interpreter', key);
+  if (!(await exists(folder))) await unpackInto(folder, packages, request);
+  return await describe(folder);
+}
+
+async function unpackInto(folder: string, packages: readonly string[], request: InterpreterRequest): Promise<void> {
+  const { root, settings } = request;
+  const { exitCode, stdout, stderr } = await root.run('apt-get', [
+    'install',
+    '--download-only',
+    '-q',
+    '--',
+    ...packages,
+  ]);
+  if (exitCode !== 0) throw new RootcellarError('E_DOWNLOAD', `apt-get: ${tailOf(`${stdout}\n${stderr}`, 4)}`);
+  const archives = join(root.folder, 'var/cache/apt/archives');
+  const debs = (await readdir(archives)).filter((name) => name.endsWith('.deb'));
+  await mkdir(join(folder, '..'), { recursive: true });
+  const partial = await mkdtemp(`${folder}.partial-`);
+  try {
+    await mapLimited(debs, 2, (name) => unpackDeb(join(archives, name), partial, settings));
+    await writeScript(partial, folder, request);
+    await rename(partial, folder);
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    // Another process was first: its folder holds the same.
+    if (!isErrno(error, 'ENOTEMPTY') && !isErrno(error, 'EEXIST')) throw error;
+  }
+}
+
+async function unpackDeb(deb: string, folder: string, settings: ResolverSettings): Promise<boolean> {
+  const result = await runTool({
+    program: 'dpkg-deb',
+    arguments: ['--extract', deb, folder],
+    environment: settings.environment,
+    folder,
+    signal: settings.signal,
+    timeoutMs: 120_000,
+  });
+  if (result?.exitCode === 0) return true;
+  throw new RootcellarError('E_RESOLVER_FAILED', `dpkg-deb: ${tailOf(result?.stderr ?? 'no such program', 3)}`);
+}
+
+async function describe(folder: string): Promise<UnpackedInterpreter> {
+  const wheels = join(folder, 'usr/share/python-wheels');
+  const pip = (await readdir(wheels)).find((name) => /^pip-.*\.whl$/.test(name));
+  if (pip === undefined) throw new RootcellarError('E_RESOLVER_MISSING', 'pip: package `python3-pip-whl` has none');
+  return { program: join(folder, SCRIPT), pip: join(wheels, pip, 'pip') };
+}
+
+/** The loader is called by its own path, so that nothing of this machine's libraries is used. */
+async function writeScript(
+  unpacked: string,
+  folder: string,
+  { interpreter, architecture }: InterpreterRequest,
+): Promise<void> {
+  const { loader, multiarch } = ARCHITECTURE_FACTS[architecture];
+  const isMerged = await exists(join(unpacked, 'usr', loader));
+  const program = join(folder, isMerged ? 'usr' : '', loader);
+  const libraries = [`usr/lib/${multiarch}`, `lib/${multiarch}`].map((name) => join(folder, name)).join(':');
+  const words = [program, '--library-path', libraries, join(folder, interpreter.path)].map(quoted);
+  await writeFile(join(unpacked, SCRIPT), `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`, { mode: 0o755 });
+}
+
+function quoted(path: string): string {
+  return `'${path.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    (error: unknown) => {
+      if (isErrno(error, 'ENOENT')) return false;
+      throw error;
+    },
+  );
+}

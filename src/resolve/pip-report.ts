@@ -1,0 +1,37 @@
+import { digestFromHex } from '../base/digest.ts';
+import { normalName } from '../recipe/requirement-line.ts';
+import type { PickedWheel } from './python-resolution.ts';
+
+/** Reads what `pip install --report -` prints. Undefined when it is no such report. Source: pip's documentation, "Installation Report". */
+export function parsePipReport(text: string): readonly PickedWheel[] | undefined {
+  const { install } = recordOf(parseJson(text));
+  if (!Array.isArray(install)) return undefined;
+  const wheels = install.map(readItem);
+  return wheels.every((wheel) => wheel !== undefined) ? wheels : undefined;
+}
+
+function readItem(value: unknown): PickedWheel | undefined {
+  const { metadata, download_info: download } = recordOf(value);
+  const { name, version } = recordOf(metadata);
+  const { url, archive_info: archive } = recordOf(download);
+  const { hashes } = recordOf(archive);
+  const { sha256 } = recordOf(hashes);
+  if (typeof name !== 'string' || typeof version !== 'string' || typeof url !== 'string') return undefined;
+  const digest = typeof sha256 === 'string' ? digestFromHex(sha256) : undefined;
+  if (digest === undefined || !URL.canParse(url)) return undefined;
+  const { pathname } = new URL(url);
+  const file = decodeURIComponent(pathname.slice(pathname.lastIndexOf('/') + 1));
+  return { name: normalName(name), version, file, digest };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}

@@ -1,0 +1,120 @@
+import { byteOrder } from '../base/byte-order.ts';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import type { UnpackedInterpreter } from './image-interpreter.ts';
+import { withPackageIndex, type PackageIndex } from './index-client.ts';
+import { isSet, type IndexSettings } from './index-settings.ts';
+import { mapLimited } from './map-limited.ts';
+import { pipHelp, resolveWithPip } from './pip-resolver.ts';
+import { failureError, judgedFailure, type PythonFailure } from './python-failure.ts';
+import { indexAddresses, readMachineIndexes, type MachineIndexes } from './python-index.ts';
+import type { PickedWheel, PythonAnswer, PythonRequest } from './python-resolution.ts';
+import type { ResolverVersion, WheelArtifact } from './resolution.ts';
+import type { Environment, ResolverSettings } from './resolver-settings.ts';
+import { resolveWithUv, uvVersion } from './uv-resolver.ts';
+
+export interface WheelRequest extends Omit<PythonRequest, 'indexVariables'> {
+  /** The recipe's own index. */
+  readonly indexUrl: string | undefined;
+  /** Unpacks the image's interpreter, for when it is needed. */
+  readonly findInterpreter: () => Promise<UnpackedInterpreter>;
+}
+
+export interface WheelResolution {
+  readonly wheels: readonly WheelArtifact[];
+  readonly resolver: ResolverVersion;
+}
+
+const CONNECTIONS = 8;
+
+/**
+ * Resolves requirements to exact wheels, by uv where it is installed, else by pip. Throws E_REQUIREMENT_UNKNOWN,
+ * E_REQUIREMENT_CONFLICT, E_REQUIREMENT_NO_WHEEL, E_INDEX_UNKNOWN, E_DOWNLOAD, E_RESOLVER_FAILED and E_RESOLVER_MISSING.
+ */
+export async function resolveWheels(request: WheelRequest, settings: ResolverSettings): Promise<WheelResolution> {
+  const machine = await readMachineIndexes(settings);
+  const version = await uvVersion(settings);
+  const context = { settings, machine };
+  const outcome = version === undefined ? await askPip(request, context) : await askUv(request, context, version);
+  const lastResort = async (): Promise<string> =>
+    await pipHelp({ settings, interpreter: await request.findInterpreter() });
+  const addresses = await indexAddresses(request.indexUrl, machine, { settings, lastResort });
+  return await withPackageIndex({ addresses, netrc: machine.netrc, settings }, async (index) => {
+    if (outcome.kind === 'failure') throw await failureByIndex(outcome, index);
+    const wheels = await mapLimited(outcome.wheels, CONNECTIONS, (wheel) => lockWheel(wheel, index));
+    const resolver = { name: outcome.tool, version: outcome.version };
+    return { wheels: wheels.toSorted((a, b) => byteOrder(a.name, b.name)), resolver };
+  });
+}
+
+interface Context {
+  readonly settings: ResolverSettings;
+  readonly machine: MachineIndexes;
+}
+
+async function askUv(
+  request: WheelRequest,
+  { settings, machine }: Context,
+  version: string,
+): Promise<PythonAnswer | PythonFailure> {
+  const findPython = async (): Promise<string> => (await request.findInterpreter()).program;
+  const indexVariables = uvVariables(request.indexUrl, machine);
+  return await resolveWithUv({ ...request, indexVariables }, { settings, version, findPython });
+}
+
+async function askPip(request: WheelRequest, { settings, machine }: Context): Promise<PythonAnswer | PythonFailure> {
+  const tools = { settings, interpreter: await request.findInterpreter() };
+  return await resolveWithPip({ ...request, indexVariables: pipVariables(request.indexUrl, machine) }, tools);
+}
+
+/** uv's own settings stand where there are any; the recipe's index replaces all; pip's are translated. */
+export function uvVariables(
+  indexUrl: string | undefined,
+  machine: { readonly uv: IndexSettings; readonly pip: IndexSettings },
+): Environment {
+  if (indexUrl !== undefined) {
+    const none = { UV_INDEX: undefined, UV_INDEX_URL: undefined, UV_EXTRA_INDEX_URL: undefined };
+    return { ...none, UV_DEFAULT_INDEX: indexUrl, UV_NO_CONFIG: '1' };
+  }
+  if (isSet(machine.uv) || !isSet(machine.pip)) return {};
+  return { UV_DEFAULT_INDEX: machine.pip.main, UV_EXTRA_INDEX_URL: machine.pip.extra.join(' ') };
+}
+
+/** As `uvVariables`, the other way round. */
+export function pipVariables(
+  indexUrl: string | undefined,
+  machine: { readonly uv: IndexSettings; readonly pip: IndexSettings },
+): Environment {
+  if (indexUrl !== undefined) {
+    const files = machine.pip.extra.length === 0 ? {} : { PIP_CONFIG_FILE: '/dev/null' };
+    return { PIP_INDEX_URL: indexUrl, PIP_EXTRA_INDEX_URL: undefined, ...files };
+  }
+  if (isSet(machine.pip) || !isSet(machine.uv)) return {};
+  return { PIP_INDEX_URL: machine.uv.main, PIP_EXTRA_INDEX_URL: machine.uv.extra.join(' ') };
+}
+
+async function failureByIndex(failure: PythonFailure, index: PackageIndex): Promise<RootcellarError> {
+  if (failure.distribution === undefined) return failureError(failure);
+  const files = await index.files(failure.distribution);
+  return failureError(
+    judgedFailure(
+      failure,
+      files.map(({ file }) => file),
+    ),
+  );
+}
+
+/** Size and upload time come from the index, whichever tool chose the wheel. */
+async function lockWheel({ name, version, file, digest }: PickedWheel, index: PackageIndex): Promise<WheelArtifact> {
+  const found = (await index.files(name)).find((row) => row.file === file && (row.digest ?? digest) === digest);
+  if (found === undefined) {
+    throw new RootcellarError(
+      'E_RESOLVER_FAILED',
+      `python requirement \`${name}\`: the package index does not list \`${file}\``,
+      {
+        hint: 'check that uv, pip and the recipe name the same index',
+      },
+    );
+  }
+  const size = await index.sizeOf(found);
+  return { kind: 'wheel', name, version, file, size, digest, uploaded: found.uploaded };
+}

@@ -1,0 +1,55 @@
+import { execa } from 'execa';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import type { Environment } from './resolver-settings.ts';
+
+export interface ToolRun {
+  readonly program: string;
+  readonly arguments: readonly string[];
+  /** The whole environment: nothing else is inherited. */
+  readonly environment: Environment;
+  readonly folder: string;
+  readonly input?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs: number;
+}
+
+export interface ToolResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const MOST_OUTPUT = 64 * 1024 ** 2;
+
+/**
+ * Runs a program to its end. Undefined when there is no such program. A program that is stopped by its time limit or a
+ * signal throws E_RESOLVER_FAILED, one that is stopped by `signal` E_CANCELLED; its children go with it.
+ */
+export async function runTool(run: ToolRun): Promise<ToolResult | undefined> {
+  if (run.signal?.aborted === true) throw cancelled(run);
+  const result = await execa(run.program, run.arguments, {
+    env: run.environment,
+    extendEnv: false,
+    cwd: run.folder,
+    input: run.input ?? '',
+    reject: false,
+    timeout: run.timeoutMs,
+    forceKillAfterDelay: 2000,
+    maxBuffer: MOST_OUTPUT,
+    stripFinalNewline: false,
+    ...(run.signal === undefined ? {} : { cancelSignal: run.signal }),
+  });
+  if (result.isCanceled) throw cancelled(run);
+  if (result.timedOut) throw failed(run, `took longer than ${run.timeoutMs / 1000} s`);
+  if (result.code === 'ENOENT') return undefined;
+  if (result.exitCode === undefined) throw failed(run, result.shortMessage ?? 'it ended without a status');
+  return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+}
+
+function cancelled(run: ToolRun): RootcellarError {
+  return new RootcellarError('E_CANCELLED', `${run.program}: stopped`);
+}
+
+function failed(run: ToolRun, what: string): RootcellarError {
+  return new RootcellarError('E_RESOLVER_FAILED', `${run.program}: ${what}`);
+}

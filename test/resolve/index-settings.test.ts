@@ -1,0 +1,148 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  defaultIndexOf,
+  mergeIndexes,
+  pipEnvironmentIndexes,
+  pipFileIndexes,
+  settingsFiles,
+  uvEnvironmentIndexes,
+  uvFileIndexes,
+  withCredentials,
+} from '../../src/resolve/index-settings.ts';
+import { netrcLogin } from '../../src/resolve/netrc.ts';
+import { pipVariables, uvVariables } from '../../src/resolve/resolve-wheels.ts';
+
+describe('uvEnvironmentIndexes()', () => {
+  it('reads named indexes with their credentials', () => {
+    const environment = {
+      UV_INDEX: 'my-own=https://a.example/simple https://b.example/simple',
+      UV_INDEX_MY_OWN_USERNAME: 'me',
+      UV_INDEX_MY_OWN_PASSWORD: 'p@ss',
+      UV_INDEX_URL: 'https://old.example/simple',
+    };
+    expect(uvEnvironmentIndexes(environment)).toEqual({
+      main: 'https://old.example/simple',
+      extra: ['https://me:p%40ss@a.example/simple', 'https://b.example/simple'],
+    });
+  });
+});
+
+describe('uvFileIndexes()', () => {
+  it('reads [[index]] tables, default and explicit ones', () => {
+    const text = `
+[[index]]
+url = "https://a.example/simple"
+[[index]]
+url = "https://d.example/simple"
+default = true
+[[index]]
+url = "https://e.example/simple"
+explicit = true
+`;
+    expect(uvFileIndexes(text, {})).toEqual({ main: 'https://d.example/simple', extra: ['https://a.example/simple'] });
+  });
+
+  it('refuses what is no TOML', () => {
+    expect(uvFileIndexes('index = [', {})).toBeUndefined();
+  });
+});
+
+describe('pipFileIndexes()', () => {
+  it('prefers [install] to [global], and reads values of several lines', () => {
+    const text =
+      '[global]\nindex-url = https://g.example/simple\nextra-index-url =\n  https://x.example/s\n  https://y.example/s\n; c\n[install]\nindex_url: https://i.example/simple\n';
+    expect(pipFileIndexes(text)).toEqual({
+      main: 'https://i.example/simple',
+      extra: ['https://x.example/s', 'https://y.example/s'],
+    });
+  });
+
+  it('never throws', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(Array.isArray(pipFileIndexes(text).extra)).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('mergeIndexes()', () => {
+  it('lets later ones win', () => {
+    const merged = mergeIndexes([
+      pipFileIndexes('[global]\nindex-url=https://f.example/s\nextra-index-url=https://x.example/s'),
+      pipEnvironmentIndexes({ PIP_INDEX_URL: 'https://e.example/s' }),
+    ]);
+    expect(merged).toEqual({ main: 'https://e.example/s', extra: ['https://x.example/s'] });
+  });
+});
+
+describe('settingsFiles()', () => {
+  it('knows the places of uv and pip', () => {
+    expect(settingsFiles({ HOME: '/h', PIP_CONFIG_FILE: '/p.conf' })).toEqual({
+      uv: ['/etc/uv/uv.toml', '/h/.config/uv/uv.toml'],
+      pip: ['/etc/xdg/pip/pip.conf', '/etc/pip.conf', '/h/.pip/pip.conf', '/h/.config/pip/pip.conf', '/p.conf'],
+    });
+  });
+});
+
+describe('defaultIndexOf()', () => {
+  it('reads the help texts of uv and of pip', () => {
+    expect(
+      defaultIndexOf('  --default-index <X>\n   The default package index (by default: <https://i.example/simple>).'),
+    ).toBe('https://i.example/simple');
+    expect(defaultIndexOf('  -i, --index-url <url>  Base URL (default https://i.example/simple). This')).toBe(
+      'https://i.example/simple',
+    );
+    expect(defaultIndexOf('no such option')).toBeUndefined();
+  });
+});
+
+describe('withCredentials()', () => {
+  it('keeps those that are there, and adds none to files', () => {
+    expect(withCredentials('https://a:b@h.example/x', 'c', 'd')).toBe('https://a:b@h.example/x');
+    expect(withCredentials('file:///x', 'c', 'd')).toBe('file:///x');
+    expect(withCredentials('https://h.example/x', 'c', undefined)).toBe('https://c@h.example/x');
+  });
+});
+
+describe('netrcLogin()', () => {
+  const text =
+    '# c\nmachine a.example login me password p1\nmachine b.example\n  login you\n  password p2\ndefault login any password p3\n';
+  it('finds the host, else the default', () => {
+    expect(netrcLogin(text, 'a.example')).toEqual({ username: 'me', password: 'p1' });
+    expect(netrcLogin(text, 'b.example')).toEqual({ username: 'you', password: 'p2' });
+    expect(netrcLogin(text, 'c.example')?.username).toBe('any');
+    expect(netrcLogin('machine a login', 'b')).toBeUndefined();
+  });
+});
+
+describe('uvVariables() and pipVariables()', () => {
+  const none = { main: undefined, extra: [] };
+  const some = { main: 'https://m.example/s', extra: ['https://x.example/s'] };
+
+  it('translate the other tool’s settings where there are no own ones', () => {
+    expect(uvVariables(undefined, { uv: none, pip: some })).toEqual({
+      UV_DEFAULT_INDEX: 'https://m.example/s',
+      UV_EXTRA_INDEX_URL: 'https://x.example/s',
+    });
+    expect(pipVariables(undefined, { uv: some, pip: none })['PIP_INDEX_URL']).toBe('https://m.example/s');
+  });
+
+  it('leave own settings alone', () => {
+    expect(uvVariables(undefined, { uv: some, pip: some })).toEqual({});
+    expect(pipVariables(undefined, { uv: some, pip: some })).toEqual({});
+  });
+
+  it('put the recipe’s index in the place of all others', () => {
+    expect(uvVariables('https://r.example/s', { uv: some, pip: none })).toMatchObject({
+      UV_DEFAULT_INDEX: 'https://r.example/s',
+      UV_INDEX: undefined,
+      UV_NO_CONFIG: '1',
+    });
+    expect(pipVariables('https://r.example/s', { uv: none, pip: some })).toMatchObject({
+      PIP_INDEX_URL: 'https://r.example/s',
+      PIP_CONFIG_FILE: '/dev/null',
+    });
+  });
+});

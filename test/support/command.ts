@@ -1,0 +1,100 @@
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { execa, type Options } from 'execa';
+import { inject } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '../..');
+export const COMMAND: string = join(ROOT, 'dist/cli/main.js');
+const RECIPES: string = join(ROOT, 'recipes');
+
+/** How a command ended. */
+export interface Ended {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandOptions {
+  readonly home?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly input?: string | Uint8Array;
+  readonly uid?: number;
+  /** Another program, with its own words, that starts the command, such as `['unshare', '-n']`. */
+  readonly through?: readonly string[];
+  readonly cancelSignal?: AbortSignal;
+}
+
+/** The store that all end-to-end tests of a session share. */
+export function sharedHome(): string {
+  return join(inject('e2eFolder'), 'store');
+}
+
+/** Runs `rootcellar` as it was built, with a store of the tests. */
+export async function rootcellar(words: readonly string[], options: CommandOptions = {}): Promise<Ended> {
+  const [program = process.execPath, ...rest] = [...(options.through ?? []), process.execPath, COMMAND, ...words];
+  const own: Options = {
+    reject: false,
+    stripFinalNewline: false,
+    env: { ROOTCELLAR_HOME: options.home ?? sharedHome(), ...options.environment },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
+    ...(options.input === undefined ? { stdin: 'ignore' } : { input: options.input }),
+    ...(options.cancelSignal === undefined ? {} : { cancelSignal: options.cancelSignal }),
+  };
+  const { exitCode, stdout, stderr } = await execa(program, rest, own);
+  return { status: exitCode ?? -1, stdout: String(stdout), stderr: String(stderr) };
+}
+
+/** A temporary folder that is gone at the end of the block. */
+export interface Workplace extends AsyncDisposable {
+  readonly folder: string;
+  path(...names: readonly string[]): string;
+  /** Writes files by path below the folder. */
+  write(files: Readonly<Record<string, string | Uint8Array>>): Promise<void>;
+}
+
+export async function workplace(): Promise<Workplace> {
+  const folder = await mkdtemp(join(tmpdir(), 'rootcellar-test-'));
+  return {
+    folder,
+    path: (...names) => join(folder, ...names),
+    write: async (files) => {
+      for (const [name, content] of Object.entries(files)) {
+        await mkdir(dirname(join(folder, name)), { recursive: true });
+        await writeFile(join(folder, name), content);
+      }
+    },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** A copy of one of our recipes, without its lockfile unless that is wanted. */
+export async function copyRecipe(name: string, target: string, { locked = false } = {}): Promise<string> {
+  await cp(join(RECIPES, name), target, { recursive: true });
+  if (!locked) await rm(join(target, 'recipe.lock.json'), { force: true });
+  return target;
+}
+
+/** The image `python`, locked anew and built into the shared store once in a session. */
+export async function pythonImage(): Promise<string> {
+  const folder = join(inject('e2eFolder'), 'python');
+  if (await isEmpty(folder)) await copyRecipe('python', folder);
+  const built = await rootcellar(['build', folder]);
+  if (built.status !== 0) throw new Error(`recipes/python cannot be built:\n${built.stderr}`);
+  return 'python';
+}
+
+/** Names below a folder; empty where there is no folder. */
+export async function namesBelow(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch {
+    return [];
+  }
+}
+
+async function isEmpty(folder: string): Promise<boolean> {
+  return (await namesBelow(folder)).length === 0;
+}
