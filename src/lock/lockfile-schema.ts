@@ -1,0 +1,165 @@
+import { z } from 'zod';
+import { ARCHITECTURE_FACTS, ARCHITECTURES } from '../base/architecture.ts';
+import type { Architecture } from '../base/architecture.ts';
+import { byteOrder } from '../base/byte-order.ts';
+import { canonicalJson } from '../base/canonical-json.ts';
+import { digestOf, isDigest } from '../base/digest.ts';
+import type { Digest } from '../base/digest.ts';
+import { parseImagePath } from '../base/image-path.ts';
+import type { DebArtifact, Epoch, Interpreter, SignedIndex, WheelArtifact } from '../resolve/resolution.ts';
+import { FORMAT_VERSION, LOCK_VERSION } from './lockfile.ts';
+import type { LockedRecipe, LockedTarget, Lockfile } from './lockfile.ts';
+
+/** What a lockfile must look like. Nothing in it can name a host, or a path that leaves its root. */
+export function lockfileSchema(): z.ZodType<Lockfile> {
+  return z
+    .strictObject({
+      version: z.literal(LOCK_VERSION),
+      format: z.int().min(1).max(FORMAT_VERSION),
+      recipe: lockedRecipe(),
+      epoch: z.strictObject({ seconds: natural(), from: line() }) satisfies z.ZodType<Epoch>,
+      resolvers: z.array(z.strictObject({ name: z.enum(['apt', 'uv', 'pip']), version: line() })),
+      targets: z.strictObject({
+        'linux/amd64': lockedTarget('amd64').optional(),
+        'linux/arm64': lockedTarget('arm64').optional(),
+      }),
+    })
+    .transform(({ format, recipe, epoch, resolvers, targets }, context): Lockfile => {
+      const found = ARCHITECTURES.flatMap((architecture): [Architecture, LockedTarget][] => {
+        const target = targets[ARCHITECTURE_FACTS[architecture].platform];
+        return target === undefined ? [] : [[architecture, target]];
+      });
+      if (found.length === 0) context.addIssue({ code: 'custom', path: ['targets'], message: 'must not be empty' });
+      return { format, recipe, epoch, resolvers, targets: new Map(found) };
+    });
+}
+
+function lockedRecipe(): z.ZodType<LockedRecipe> {
+  return z
+    .strictObject({
+      name: text(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'the name of a recipe'),
+      digest: digest(),
+      inputs: z.record(z.string(), z.json()),
+    })
+    .refine((recipe) => digestOf(canonicalJson(recipe.inputs)) === recipe.digest, {
+      path: ['digest'],
+      error: 'must be the digest of `inputs`',
+    });
+}
+
+function lockedTarget(architecture: Architecture): z.ZodType<LockedTarget> {
+  return z
+    .strictObject({
+      interpreter: interpreter().optional(),
+      indexes: z.array(signedIndex()),
+      debs: z.array(deb(architecture)).superRefine(refuseRepeated),
+      wheels: z.array(wheel()).superRefine(refuseRepeated),
+      diff_id: digest().optional(),
+    })
+    .transform((target): LockedTarget => ({
+      interpreter: target.interpreter,
+      indexes: target.indexes,
+      debs: target.debs.toSorted((a, b) => byteOrder(a.name, b.name)),
+      wheels: target.wheels.toSorted((a, b) => byteOrder(a.name, b.name)),
+      diffId: target.diff_id,
+    }));
+}
+
+function interpreter(): z.ZodType<Interpreter> {
+  return z
+    .strictObject({
+      version: text(/^\d+\.\d+(?:\.\d+)?(?:[a-z]+\d+)?$/, 'a Python version'),
+      glibc: text(/^\d+(?:\.\d+)+$/, 'a glibc version'),
+      path: absolutePath(),
+      site_path: absolutePath(),
+      prefix: absolutePath(),
+    })
+    .transform(({ site_path: sitePath, ...rest }): Interpreter => ({ ...rest, sitePath }));
+}
+
+function signedIndex(): z.ZodType<SignedIndex> {
+  return z
+    .strictObject({
+      archive: text(/^[A-Za-z0-9][A-Za-z0-9._ +-]{0,127}$/, 'the name of an archive'),
+      suite: suite(),
+      component: text(/^[a-z0-9][a-z0-9-]{0,63}(?:\/[a-z0-9-]{1,63})?$/, 'the name of a component'),
+      in_release: digest(),
+      packages: digest(),
+      date: natural(),
+    })
+    .transform(({ in_release: inRelease, ...rest }): SignedIndex => ({ ...rest, inRelease }));
+}
+
+function deb(architecture: Architecture): z.ZodType<DebArtifact> {
+  return z
+    .strictObject({
+      name: debName(),
+      version: text(/^[0-9A-Za-z.+:~-]{1,128}$/, 'a Debian version'),
+      architecture: z.enum([architecture, 'all']),
+      suite: suite(),
+      path: relativePath('.deb'),
+      size: natural(),
+      digest: digest(),
+      depends: z.array(debName()),
+    })
+    .transform((artifact): DebArtifact => ({ kind: 'deb', ...artifact }));
+}
+
+function wheel(): z.ZodType<WheelArtifact> {
+  return z
+    .strictObject({
+      name: text(/^[a-z0-9](?:[a-z0-9-]{0,126}[a-z0-9])?$/, 'a normalised name (PEP 503)'),
+      version: text(/^[0-9A-Za-z.+!_-]{1,128}$/, 'a version'),
+      file: text(/^[A-Za-z0-9][A-Za-z0-9._+!-]{0,250}\.whl$/, 'the file name of a wheel'),
+      size: natural(),
+      digest: digest(),
+      uploaded: natural().optional(),
+    })
+    .transform(({ uploaded, ...rest }): WheelArtifact => ({ kind: 'wheel', ...rest, uploaded }));
+}
+
+function refuseRepeated(artifacts: readonly { readonly name: string }[], context: z.RefinementCtx): void {
+  const seen = new Set<string>();
+  const repeated = artifacts.findIndex(({ name }) => seen.size === seen.add(name).size);
+  if (repeated < 0) return;
+  context.addIssue({ code: 'custom', path: [repeated, 'name'], message: 'is there twice' });
+}
+
+function debName(): z.ZodType<string> {
+  return text(/^[a-z0-9][a-z0-9+.-]{0,127}$/, 'the name of a Debian package');
+}
+
+function suite(): z.ZodType<string> {
+  return text(/^[a-z0-9][a-z0-9.-]{0,63}(?:\/[a-z0-9.-]{1,63})?$/, 'the name of a suite');
+}
+
+function natural(): z.ZodType<number> {
+  return z.int('must be a whole number').min(0, 'must not be negative');
+}
+
+function digest(): z.ZodType<Digest> {
+  return z.string().transform((value, context): Digest => {
+    if (isDigest(value)) return value;
+    context.issues.push({ code: 'custom', input: value, message: 'must be `sha256:` and 64 lower-case hex digits' });
+    return z.NEVER;
+  });
+}
+
+function absolutePath(): z.ZodType<string> {
+  return line().refine((path) => `/${parseImagePath(path) ?? ''}` === path, 'must be an absolute path without `..`');
+}
+
+function relativePath(ending: string): z.ZodType<string> {
+  return line().refine(
+    (path) => path.endsWith(ending) && parseImagePath(path) === path && !path.includes('\\') && !path.includes(':/'),
+    `must be a relative path without \`..\` that ends in \`${ending}\``,
+  );
+}
+
+function line(): z.ZodType<string> {
+  return text(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,1024}$/u, 'one line of text');
+}
+
+function text(pattern: RegExp, what: string): z.ZodType<string> {
+  return z.string().regex(pattern, `must be ${what}`);
+}

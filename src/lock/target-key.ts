@@ -1,0 +1,35 @@
+import type { Architecture } from '../base/architecture.ts';
+import { canonicalJson, type Json } from '../base/canonical-json.ts';
+import type { Digest } from '../base/digest.ts';
+import { digestOf } from '../base/digest.ts';
+import type { DebArtifact, Interpreter, WheelArtifact } from '../resolve/resolution.ts';
+import type { LockedTarget, Lockfile } from './lockfile.ts';
+
+/**
+ * The digest of everything that decides an image's bytes: format, recipe, epoch, interpreter and artifacts.
+ * Two lockfiles with equal keys give equal images; the signed indexes, resolvers and diffID do not count.
+ */
+export function targetKey(lock: Lockfile, architecture: Architecture, target: LockedTarget): Digest {
+  const { interpreter, debs, wheels } = target;
+  return digestOf(
+    canonicalJson({
+      architecture,
+      format: lock.format,
+      recipe: lock.recipe.digest,
+      name: lock.recipe.name,
+      epoch: lock.epoch.seconds,
+      interpreter: interpreter === undefined ? undefined : interpreterJson(interpreter),
+      debs: debs.map(artifactJson),
+      wheels: wheels.map(artifactJson),
+    }),
+  );
+}
+
+function interpreterJson(interpreter: Interpreter): Json {
+  const { version, path, glibc, sitePath, prefix } = interpreter;
+  return { version, path, glibc, sitePath, prefix };
+}
+
+function artifactJson({ kind, name, version, digest }: DebArtifact | WheelArtifact): Json {
+  return { kind, name, version, digest };
+}
