@@ -1,0 +1,138 @@
+import { byteOrder } from '../base/byte-order.ts';
+import type { ImagePath } from '../base/image-path.ts';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import { LARGEST_ARCHIVE, MOST_FILES, invalidArtifact } from './byte-source.ts';
+import { parseElf } from './elf-reader.ts';
+import type { TarMember } from './tar-members.ts';
+import type { ContentSink, Entry, FileEntry, HardLinkEntry } from './tree.ts';
+
+/** What an archive says of an entry besides its content. */
+export interface EntryFacts {
+  readonly path: ImagePath;
+  /** Set-id bits and the file type are taken off. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtime: number;
+}
+
+/** Gathers the entries of one artifact and hands their contents to the sink. */
+export interface ArtifactWriter {
+  addFile(facts: EntryFacts, content: Uint8Array): Promise<FileEntry>;
+  /** Adds a member of a tar at a place of the caller's choice. */
+  addMember(place: MemberPlace, member: TarMember): Promise<void>;
+  /** In byte order of path; of files that are one, the first is the file and the others link to it. */
+  finish(): readonly Entry[];
+}
+
+/** Where a member goes, and where it leads if it is a link: a hard link's target is a path of the image. */
+export interface MemberPlace {
+  readonly path: ImagePath;
+  readonly target: string;
+}
+
+/** `archive` is the name for errors, `origin` what the entries say that brought them. */
+export interface WriterOptions {
+  readonly archive: string;
+  readonly origin: string;
+  readonly sink: ContentSink;
+}
+
+/**
+ * E_ARTIFACT_INVALID, from any method: two different things at one path, a hard link to what is no file of the same
+ * artifact, a device or FIFO, more than `MOST_FILES` entries or `LARGEST_ARCHIVE` bytes.
+ */
+export function artifactWriter({ archive, origin, sink }: WriterOptions): ArtifactWriter {
+  const entries = new Map<ImagePath, Entry>();
+  let bytes = 0;
+  const add = (entry: Entry): void => {
+    const present = entries.get(entry.path);
+    if (present !== undefined && !isSameThing(present, entry)) {
+      throw invalidArtifact(archive, `it brings \`/${entry.path}\` twice`);
+    }
+    if (entries.size > MOST_FILES) throw invalidArtifact(archive, 'it unpacks to far too much');
+    if (present === undefined) entries.set(entry.path, entry);
+  };
+  const addFile: ArtifactWriter['addFile'] = async (facts, content) => {
+    bytes += content.length;
+    if (bytes > LARGEST_ARCHIVE) throw invalidArtifact(archive, 'it unpacks to far too much');
+    const { digest, size } = await sink.write([content]);
+    const elf = isElf(content) ? blamingFile(archive, facts.path, () => parseElf(content)) : undefined;
+    const entry: FileEntry = { kind: 'file', ...cleaned(facts), origin, size, digest, ...(elf && { elf }) };
+    add(entry);
+    return entry;
+  };
+  const addMember: ArtifactWriter['addMember'] = async ({ path, target }, member) => {
+    const facts = cleaned({ ...member, path });
+    if (member.kind === 'file') await addFile(facts, member.content);
+    else if (member.kind === 'directory') add({ kind: 'directory', ...facts, origin });
+    else add(linkOf(member, { ...facts, origin, target }, archive));
+  };
+  return { addFile, addMember, finish: () => withCanonicalLinks(entries, archive) };
+}
+
+function linkOf(
+  { kind }: TarMember,
+  facts: EntryFacts & { readonly origin: string; readonly target: string },
+  archive: string,
+): Entry {
+  if (kind === 'hardlink') return { kind, ...facts, mode: 0o777 };
+  if (kind !== 'symlink') throw invalidArtifact(archive, `\`/${facts.path}\` is a device or FIFO`);
+  if (facts.target === '') throw invalidArtifact(archive, `\`/${facts.path}\` links to nothing`);
+  return { kind, ...facts, mode: 0o777 };
+}
+
+/** The reader of ELF files knows neither the archive nor the path. */
+function blamingFile<T>(archive: string, path: ImagePath, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof RootcellarError)) throw error;
+    throw invalidArtifact(archive, `\`/${path}\`: ${error.message}`, error);
+  }
+}
+
+function cleaned(facts: EntryFacts): EntryFacts {
+  const { path, mode, uid, gid, mtime } = facts;
+  return { path, mode: mode & 0o1777, uid, gid, mtime };
+}
+
+function isElf(content: Uint8Array): boolean {
+  return content[0] === 0x7f && content[1] === 0x45 && content[2] === 0x4c && content[3] === 0x46;
+}
+
+function isSameThing(a: Entry, b: Entry): boolean {
+  if (a.kind === 'directory') return b.kind === 'directory';
+  if (a.kind === 'file') return b.kind === 'file' && a.digest === b.digest;
+  return a.kind === b.kind && 'target' in b && a.target === b.target;
+}
+
+/** Hard links may point at one another in an archive; here each group becomes one file and links to just that. */
+function withCanonicalLinks(entries: ReadonlyMap<ImagePath, Entry>, archive: string): readonly Entry[] {
+  const firsts = new Map<FileEntry, ImagePath>();
+  const sorted = [...entries.values()].toSorted((a, b) => byteOrder(a.path, b.path));
+  return sorted.map((entry) => {
+    if (entry.kind !== 'hardlink' && entry.kind !== 'file') return entry;
+    const file = entry.kind === 'file' ? entry : linkedFile(entry, entries);
+    if (file === undefined) {
+      throw invalidArtifact(archive, `\`/${entry.path}\` is a hard link to what is no file of the same archive`);
+    }
+    const first = firsts.get(file);
+    if (first === undefined) {
+      firsts.set(file, entry.path);
+      return fileAt(file, entry.path);
+    }
+    const { path, uid, gid, mtime, origin } = entry;
+    return { kind: 'hardlink', path, mode: 0o777, uid, gid, mtime, origin, target: first };
+  });
+}
+
+function fileAt(file: FileEntry, path: ImagePath): FileEntry {
+  return { ...file, path };
+}
+
+function linkedFile(link: HardLinkEntry, entries: ReadonlyMap<ImagePath, Entry>): FileEntry | undefined {
+  let entry: Entry | undefined = link;
+  for (let hops = 0; entry?.kind === 'hardlink' && hops < 32; hops += 1) entry = entries.get(entry.target);
+  return entry?.kind === 'file' ? entry : undefined;
+}

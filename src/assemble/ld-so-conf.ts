@@ -1,0 +1,83 @@
+import { byteOrder } from '../base/byte-order.ts';
+import { linkTarget, nameOf, parentOf } from '../base/image-path.ts';
+import { lookupIn } from './tree-lookup.ts';
+import type { TreeLookup } from './tree-lookup.ts';
+import type { Contents, FileEntry, Tree } from './tree.ts';
+
+/** A longer file is no list of folders, and is taken for an empty one. */
+const LONGEST_CONF = 64 * 1024;
+const MOST_FILES = 256;
+
+/**
+ * The folders that `/etc/ld.so.conf` and what it includes name, absolute, in the order in which ldconfig visits them.
+ * Empty when the image has no such file. Each file counts once, so that files that include each other end.
+ * Source: ldconfig(8); `dir=type` and `hwcap` lines are of the past and count as the folder and as nothing.
+ */
+export function configuredLibraryFolders(tree: Tree, contents: Contents): readonly string[] {
+  const lookup = lookupIn(tree);
+  const read = new Set<string>();
+  const folders: string[] = [];
+  const visit = (path: string): void => {
+    const found = lookup.find(path);
+    if (found?.file === undefined || read.has(found.path) || read.size >= MOST_FILES) return;
+    read.add(found.path);
+    for (const line of confLines(found.file, contents)) {
+      const [, pattern] = /^include\s+(.+)$/.exec(line) ?? [];
+      if (pattern !== undefined) for (const file of included(lookup, path, pattern)) visit(file);
+      else if (line.startsWith('/')) folders.push(line.replace(/\s*=.*$/, '').replace(/(?<=.)\/+$/, ''));
+    }
+  };
+  visit('etc/ld.so.conf');
+  return folders;
+}
+
+function confLines(file: FileEntry, contents: Contents): readonly string[] {
+  if (file.size > LONGEST_CONF) return [];
+  const parts = Array.from(contents.chunks(file.digest, file.size), (chunk) => Buffer.from(chunk));
+  return Buffer.concat(parts)
+    .toString()
+    .split('\n')
+    .map((line) => line.replace(/#.*$/, '').trim());
+}
+
+/** Files that match the patterns after `include`; only the last component of a pattern may have wildcards. */
+function included(lookup: TreeLookup, from: string, patterns: string): readonly string[] {
+  return patterns.split(/\s+/).flatMap((text) => {
+    const path = linkTarget(from, text);
+    const folder = parentOf(path);
+    const pattern = nameOf(path);
+    return lookup
+      .names(folder)
+      .filter((name) => matches(pattern, name))
+      .toSorted(byteOrder)
+      .map((name) => `${folder}/${name}`);
+  });
+}
+
+/**
+ * `*` and `?` as glob(7) has them: neither matches a leading dot. On a mismatch only the last star is tried again, one
+ * character further, so that no pattern takes more than the product of both lengths.
+ */
+function matches(pattern: string, name: string): boolean {
+  if (name.startsWith('.') && !pattern.startsWith('.')) return false;
+  let at = 0;
+  let afterStar = -1;
+  let starFrom = 0;
+  for (let index = 0; index < name.length;) {
+    if (pattern[at] === '*') {
+      at += 1;
+      afterStar = at;
+      starFrom = index;
+    } else if (pattern[at] === '?' || pattern[at] === name[index]) {
+      at += 1;
+      index += 1;
+    } else if (afterStar >= 0) {
+      starFrom += 1;
+      at = afterStar;
+      index = starFrom;
+    } else {
+      return false;
+    }
+  }
+  return /^\**$/.test(pattern.slice(at));
+}
