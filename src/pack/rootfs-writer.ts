@@ -1,0 +1,129 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { Contents, Tree } from '../assemble/tree.ts';
+import { digestFromHex } from '../base/digest.ts';
+import type { Digest } from '../base/digest.ts';
+import type { Progress } from '../base/progress.ts';
+import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import { formatSize } from '../base/units.ts';
+import { packTree } from './pack-tree.ts';
+
+export interface RootfsOptions {
+  readonly tree: Tree;
+  readonly contents: Contents;
+  /** Where the tar goes, if anywhere. An older file there is replaced, at once and only when the tar is whole. */
+  readonly output?: string | undefined;
+  /** Called with the identity before the output gets its name; what it throws leaves the output as it was. */
+  readonly check?: ((diffId: Digest) => void) | undefined;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}
+
+export interface Rootfs {
+  /** The image's identity: sha256 of the uncompressed tar. */
+  readonly diffId: Digest;
+  /** Of the tar, in bytes. */
+  readonly size: number;
+}
+
+/** Hashing is synchronous, so signals and timers get their turn after this much of it. */
+const BREATH_BYTES = 8 * 1024 ** 2;
+
+/**
+ * Packs `tree`, finds out the image's identity and writes the tar if an output is given. Half of a tar is never left.
+ * Throws what `packTree` throws, E_DISK_FULL, E_USAGE when `output` cannot be written, and the signal's reason.
+ */
+export async function writeRootfs(options: RootfsOptions): Promise<Rootfs> {
+  options.signal.throwIfAborted();
+  const total = [...options.tree.values()].reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), 0);
+  options.progress({ kind: 'begin', step: 'pack', title: 'Pack', total: { bytes: total } });
+  const rootfs = options.output === undefined ? await stream(options) : await streamToFile(options, options.output);
+  options.progress({ kind: 'end', step: 'pack', summary: `${options.tree.size} entries, ${formatSize(rootfs.size)}` });
+  return rootfs;
+}
+
+async function streamToFile(options: RootfsOptions, output: string): Promise<Rootfs> {
+  const temporary = `${output}.${randomUUID()}.partial`;
+  try {
+    const file = await open(temporary, 'wx', 0o644);
+    try {
+      const rootfs = await stream(options, file);
+      await file.sync();
+      await file.close();
+      await rename(temporary, output);
+      await syncFolder(dirname(output));
+      return rootfs;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw outputError(output, error);
+  }
+}
+
+async function stream(options: RootfsOptions, file?: FileHandle): Promise<Rootfs> {
+  const hash = createHash('sha256');
+  let size = 0;
+  let nextBreath = BREATH_BYTES;
+  for await (const chunk of oneByOne(packTree(options.tree, options.contents))) {
+    // The kernel takes the chunk in a thread of the pool while this one hashes it.
+    const writing = file === undefined ? undefined : writeAll(file, chunk);
+    hash.update(chunk);
+    await writing;
+    size += chunk.length;
+    if (size < nextBreath) continue;
+    nextBreath = size + BREATH_BYTES;
+    options.progress({ kind: 'advance', step: 'pack', done: { bytes: size } });
+    await setImmediate();
+    options.signal.throwIfAborted();
+  }
+  options.signal.throwIfAborted();
+  const diffId = digestFromHex(hash.digest('hex'));
+  if (diffId === undefined) throw new Error('unreachable: sha256 gave no digest');
+  options.check?.(diffId);
+  return { diffId, size };
+}
+
+/** The chunks, each asked for only when the one before has been dealt with. */
+async function* oneByOne(chunks: Iterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* chunks;
+}
+
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  const { bytesWritten } = await file.write(chunk);
+  if (bytesWritten < chunk.length) await writeAll(file, chunk.subarray(bytesWritten));
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+const OUTPUT_FAULTS: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'its folder does not exist'],
+  ['ENOTDIR', 'its folder is a file'],
+  ['EISDIR', 'is a folder'],
+  ['EACCES', 'may not be written'],
+  ['EPERM', 'may not be written'],
+  ['EROFS', 'lies on a read-only file system'],
+  ['ENAMETOOLONG', 'is too long a name'],
+]);
+
+function outputError(output: string, cause: unknown): unknown {
+  if (isErrno(cause, 'ENOSPC') || isErrno(cause, 'EDQUOT') || isErrno(cause, 'EFBIG')) {
+    const hint = `df -h ${dirname(output)}`;
+    return new RootcellarError('E_DISK_FULL', `\`${output}\`: no space is left for the tar`, { hint, cause });
+  }
+  for (const [name, fault] of OUTPUT_FAULTS) {
+    if (isErrno(cause, name)) return new RootcellarError('E_USAGE', `\`${output}\`: ${fault}`, { cause });
+  }
+  return cause;
+}

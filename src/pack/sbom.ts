@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import type { Json } from '../base/canonical-json.ts';
+import { readableJson } from '../base/canonical-json.ts';
+import type { Digest } from '../base/digest.ts';
+import { hexOf } from '../base/digest.ts';
+import type { Artifact, DebArtifact, WheelArtifact } from '../resolve/resolution.ts';
+
+/** What a software bill of materials is made of. */
+export interface SbomSubject {
+  readonly name: string;
+  /** Identifies the content; the serial number is made of it, so that equal images have equal bills. */
+  readonly key: Digest;
+  /** Seconds since 1970. */
+  readonly epoch: number;
+  readonly artifacts: readonly Artifact[];
+}
+
+/**
+ * A bill of materials as CycloneDX 1.6 JSON, the same bytes for the same subject.
+ * Source: CycloneDX 1.6 JSON reference; package URLs: purl specification, types `deb` and `pypi`.
+ */
+export function formatSbom(subject: SbomSubject): string {
+  const bill: Json = {
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    serialNumber: `urn:uuid:${uuidOf(subject.key)}`,
+    version: 1,
+    metadata: {
+      timestamp: new Date(subject.epoch * 1000).toISOString(),
+      component: { type: 'container', name: subject.name, 'bom-ref': subject.name },
+    },
+    components: subject.artifacts.map(componentOf),
+  };
+  return readableJson(bill, 1);
+}
+
+function componentOf(artifact: Artifact): Json {
+  const purl = artifact.kind === 'deb' ? debPurl(artifact) : wheelPurl(artifact);
+  const hashes = [{ alg: 'SHA-256', content: hexOf(artifact.digest) }];
+  return { type: 'library', 'bom-ref': purl, name: artifact.name, version: artifact.version, purl, hashes };
+}
+
+function debPurl({ name, version, architecture, suite }: DebArtifact): string {
+  return `pkg:deb/debian/${purlText(name)}@${purlText(version)}?arch=${architecture}&distro=${purlText(suite)}`;
+}
+
+function wheelPurl({ name, version }: WheelArtifact): string {
+  return `pkg:pypi/${purlText(name)}@${purlText(version)}`;
+}
+
+/** Percent-encodes all but a colon, which the specification leaves as it is. */
+function purlText(text: string): string {
+  return encodeURIComponent(text).replaceAll('%3A', ':');
+}
+
+/** A name-based UUID of a digest. Source: RFC 9562, section 5.8 (version 8, a hash of the user's choice). */
+function uuidOf(key: Digest): string {
+  const bytes = createHash('sha256').update('rootcellar sbom').update(key).digest().subarray(0, 16);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  const hex = bytes.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
