@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { rootCertificates } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import { EnvHttpProxyAgent, request } from 'undici';
+import type { Dispatcher } from 'undici';
+import { isErrno } from '../base/rootcellar-error.ts';
+import { readAnswer, validatorOf } from './http-answer.ts';
+import type { AnswerMeaning } from './http-answer.ts';
+import { splitUrl } from './url-text.ts';
+
+/** Connections of one batch of downloads. */
+export interface Client {
+  readonly dispatcher: Dispatcher;
+  close(): Promise<void>;
+}
+
+export interface ByteRequest {
+  readonly url: string;
+  /** The first byte that is wanted. */
+  readonly offset: number;
+  /** `If-Range`: send the whole file when it is not this one any more. */
+  readonly validator: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export type ByteAnswer = Exclude<AnswerMeaning, { readonly kind: 'bytes' | 'redirect' }> | Bytes;
+
+/** Bytes on their way. The caller reads the body to its end or destroys it. */
+export interface Bytes {
+  readonly kind: 'bytes';
+  readonly start: number;
+  readonly length: number | undefined;
+  readonly validator: string | undefined;
+  readonly body: AsyncIterable<Uint8Array> & { destroy(): void };
+}
+
+const IDLE_MS = 30_000;
+const MOST_REDIRECTS = 10;
+
+/** `environment` gives the proxies (`HTTPS_PROXY`, `NO_PROXY`, …) and, in `SSL_CERT_FILE`, more authorities. */
+export function openClient(environment: Readonly<Record<string, string | undefined>>): Client {
+  const get = (name: string): string => environment[name.toLowerCase()] ?? environment[name] ?? '';
+  const certificates = environment['SSL_CERT_FILE'] ?? '';
+  const authorities = certificates === '' ? {} : { ca: [...rootCertificates, readFileSync(certificates, 'utf8')] };
+  const dispatcher = new EnvHttpProxyAgent({
+    httpProxy: get('HTTP_PROXY'),
+    httpsProxy: get('HTTPS_PROXY'),
+    noProxy: get('NO_PROXY'),
+    /* Most proxies open tunnels for HTTPS only. */
+    proxyTunnel: false,
+    connect: { timeout: IDLE_MS, ...authorities },
+    requestTls: authorities,
+    proxyTls: authorities,
+    headersTimeout: IDLE_MS,
+    bodyTimeout: IDLE_MS,
+  });
+  return { dispatcher, close: () => dispatcher.destroy() };
+}
+
+/** Asks for the bytes of a file. Throws what the network and the disk throw. */
+export async function requestBytes(client: Client, wanted: ByteRequest): Promise<ByteAnswer> {
+  const split = splitUrl(wanted.url);
+  if (split === undefined) return { kind: 'refused', detail: 'it is no http:, https: or file: address' };
+  if (split.url.protocol === 'file:') return readLocalFile(split.url, wanted.offset);
+  return followHttp(client, { ...wanted, ...split, redirects: 0 });
+}
+
+interface HttpRequest extends Omit<ByteRequest, 'url'> {
+  readonly url: URL;
+  readonly authorization: string | undefined;
+  readonly redirects: number;
+}
+
+async function followHttp(client: Client, wanted: HttpRequest): Promise<ByteAnswer> {
+  const { url, offset, signal } = wanted;
+  const { statusCode, headers, body } = await request(url, {
+    dispatcher: client.dispatcher,
+    headers: headersOf(wanted),
+    signal,
+  });
+  const head = { status: statusCode, headers };
+  const meaning = readAnswer(head, offset);
+  if (meaning.kind === 'bytes') return { ...meaning, validator: validatorOf(head), body };
+  await body.dump({ limit: 64 * 1024, signal });
+  if (meaning.kind !== 'redirect') return meaning;
+  if (wanted.redirects === MOST_REDIRECTS) return { kind: 'refused', detail: 'the server redirects without end' };
+  const next = redirected(wanted, meaning.location);
+  return next === undefined
+    ? { kind: 'refused', detail: 'the server redirects to no web address' }
+    : followHttp(client, next);
+}
+
+function headersOf({ offset, validator, authorization }: HttpRequest): Record<string, string> {
+  return {
+    'accept-encoding': 'identity',
+    'user-agent': 'rootcellar',
+    ...(offset > 0 ? { range: `bytes=${offset}-` } : {}),
+    ...(offset > 0 && validator !== undefined ? { 'if-range': validator } : {}),
+    ...(authorization === undefined ? {} : { authorization }),
+  };
+}
+
+/** Credentials go to no other origin, and a server cannot point to this machine's files. */
+function redirected(wanted: HttpRequest, location: string): HttpRequest | undefined {
+  if (!URL.canParse(location, wanted.url.href)) return undefined;
+  const split = splitUrl(new URL(location, wanted.url).href);
+  if (split === undefined || split.url.protocol === 'file:') return undefined;
+  const kept = split.url.origin === wanted.url.origin ? wanted.authorization : undefined;
+  return { ...wanted, url: split.url, authorization: split.authorization ?? kept, redirects: wanted.redirects + 1 };
+}
+
+async function readLocalFile(url: URL, offset: number): Promise<ByteAnswer> {
+  const file = await openLocalFile(url);
+  if (file === undefined) return { kind: 'gone', detail: 'there is no such file' };
+  const status = await file.stat();
+  if (!status.isFile()) {
+    await file.close();
+    return { kind: 'refused', detail: 'it is no file' };
+  }
+  const { size } = status;
+  const start = Math.min(offset, size);
+  return { kind: 'bytes', start, length: size, validator: undefined, body: file.createReadStream({ start }) };
+}
+
+async function openLocalFile(url: URL): Promise<Awaited<ReturnType<typeof open>> | undefined> {
+  try {
+    return await open(fileURLToPath(url.href), 'r');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+
+export interface LockRequest {
+  /** Whether to wait for the holder; otherwise a held lock gives `false`. */
+  readonly wait: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const BUSY = 75;
+const STANDARD_ERROR_LIMIT = 2000;
+
+/**
+ * Takes an exclusive flock(2) lock on the open file `descriptor`. It holds until every copy of the descriptor is closed,
+ * so the kernel frees it when this process dies in whatever way.
+ *
+ * Node has no flock(2). util-linux's flock(1) locks the open file description that it inherits, which is ours: the lock
+ * stays when it ends (flock(2): "associated with an open file description").
+ * Throws E_STORE_INVALID when flock(1) or the file system cannot lock, E_CANCELLED when `signal` stopped the waiting.
+ */
+export async function lockDescriptor(descriptor: number, { wait, signal }: LockRequest): Promise<boolean> {
+  const how = wait ? ['--exclusive'] : ['--exclusive', '--nonblock', '--conflict-exit-code', `${BUSY}`];
+  const { status, errors } = await runFlock([...how, '3'], descriptor, signal);
+  if (status === 0) return true;
+  if (status === BUSY && !wait) return false;
+  if (signal?.aborted === true) throw new RootcellarError('E_CANCELLED', 'the store: stopped while waiting for a lock');
+  throw new RootcellarError('E_STORE_INVALID', `the store: its files cannot be locked: ${errors.trim()}`, {
+    hint: 'apt-get install util-linux, or set ROOTCELLAR_HOME to a folder on a local disk',
+  });
+}
+
+interface FlockEnd {
+  readonly status: number | null;
+  readonly errors: string;
+}
+
+function runFlock(args: readonly string[], descriptor: number, signal: AbortSignal | undefined): Promise<FlockEnd> {
+  return new Promise((resolve) => {
+    const child = spawn('flock', args, { stdio: ['ignore', 'ignore', 'pipe', descriptor], signal });
+    let errors = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      if (errors.length < STANDARD_ERROR_LIMIT) errors += text;
+    });
+    child.on('error', (error) => {
+      resolve({ status: null, errors: error.message });
+    });
+    child.on('close', (status) => {
+      resolve({ status, errors });
+    });
+  });
+}

@@ -1,0 +1,110 @@
+import { parseArchitecture, type Architecture } from '../base/architecture.ts';
+import type { Json } from '../base/canonical-json.ts';
+import type { Digest } from '../base/digest.ts';
+import { isDigest } from '../base/digest.ts';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import type { Limits, SandboxSettings, Tier } from '../recipe/recipe.ts';
+import type { Interpreter } from '../resolve/resolution.ts';
+import { numberFrom, recordFrom, textFrom, textsFrom } from './json-shape.ts';
+
+/**
+ * What the build says of an image. The store's copy is what a run goes by; the one in the image, without the filter, is
+ * for whoever finds the image alone.
+ */
+export interface ImageManifest {
+  readonly name: string;
+  readonly architecture: Architecture;
+  /** The lockfile's format. */
+  readonly format: number;
+  /** Identifies the locked inputs (`targetKey`). */
+  readonly key: Digest;
+  /** Seconds since 1970. */
+  readonly epoch: number;
+  readonly interpreter: Interpreter | undefined;
+  readonly sandbox: SandboxSettings;
+  /** The compiled filter of `sandbox.syscalls`: base64 of little-endian `struct sock_filter[]`. */
+  readonly filter: string;
+}
+
+export function manifestJson(manifest: Omit<ImageManifest, 'filter'> | ImageManifest): Json {
+  const { interpreter, sandbox, ...rest } = manifest;
+  const { syscalls, limits } = sandbox;
+  return {
+    ...rest,
+    interpreter: interpreter === undefined ? undefined : { ...interpreter },
+    sandbox: { ...sandbox, syscalls: { ...syscalls }, limits: { ...limits } },
+  };
+}
+
+/** Reads what `manifestJson` made, filter included. Throws E_STORE_INVALID for anything else. */
+export function readManifest(json: Json): ImageManifest {
+  try {
+    return manifestFrom(json);
+  } catch (cause) {
+    throw new RootcellarError('E_STORE_INVALID', 'an image’s manifest in the store is damaged', {
+      hint: 'build the image again',
+      cause,
+    });
+  }
+}
+
+function manifestFrom(json: Json): ImageManifest {
+  const record = recordFrom(json);
+  const architecture = parseArchitecture(textFrom(record['architecture']));
+  const key = textFrom(record['key']);
+  if (architecture === undefined || !isDigest(key)) throw new Error('its architecture or key is malformed');
+  return {
+    name: textFrom(record['name']),
+    architecture,
+    format: numberFrom(record['format']),
+    key,
+    epoch: numberFrom(record['epoch']),
+    interpreter: record['interpreter'] === undefined ? undefined : interpreterFrom(record['interpreter']),
+    sandbox: sandboxFrom(record['sandbox']),
+    filter: textFrom(record['filter']),
+  };
+}
+
+function interpreterFrom(value: unknown): Interpreter {
+  const record = recordFrom(value);
+  return {
+    version: textFrom(record['version']),
+    path: textFrom(record['path']),
+    glibc: textFrom(record['glibc']),
+    sitePath: textFrom(record['sitePath']),
+    prefix: textFrom(record['prefix']),
+  };
+}
+
+function sandboxFrom(value: unknown): SandboxSettings {
+  const record = recordFrom(value);
+  const syscalls = recordFrom(record['syscalls']);
+  return {
+    syscalls: {
+      profile: textFrom(syscalls['profile']),
+      allow: textsFrom(syscalls['allow']),
+      deny: textsFrom(syscalls['deny']),
+    },
+    network: 'none',
+    limits: limitsFrom(record['limits']),
+    minimumTier: tierFrom(record['minimumTier']),
+  };
+}
+
+function limitsFrom(value: unknown): Limits {
+  const record = recordFrom(value);
+  return {
+    memoryBytes: numberFrom(record['memoryBytes']),
+    processes: numberFrom(record['processes']),
+    cpuMs: numberFrom(record['cpuMs']),
+    wallMs: numberFrom(record['wallMs']),
+    outputBytes: numberFrom(record['outputBytes']),
+    tmpBytes: numberFrom(record['tmpBytes']),
+    openFiles: numberFrom(record['openFiles']),
+  };
+}
+
+function tierFrom(value: unknown): Tier {
+  if (value === 'A' || value === 'B' || value === 'C' || value === 'D') return value;
+  throw new Error('its tier is malformed');
+}

@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { digestOf, hexOf } from '../base/digest.ts';
+import type { Digest } from '../base/digest.ts';
+import { isErrno } from '../base/rootcellar-error.ts';
+import { artifactPath } from './artifacts.ts';
+import { publish } from './durable-file.ts';
+import { onDisk } from './store-error.ts';
+import type { Store } from './store.ts';
+import { scrubUrl } from './url-text.ts';
+
+/**
+ * The first bytes of an artifact, kept under its digest until the rest comes, be it in another process.
+ * Only the holder of the artifact's lock opens it.
+ */
+export class PartialFile {
+  /** Bytes that are there. */
+  offset = 0;
+  readonly #store: Store;
+  readonly #digest: Digest;
+  readonly #file: FileHandle;
+  #hash: Hash = createHash('sha256');
+
+  private constructor(store: Store, digest: Digest, file: FileHandle) {
+    this.#store = store;
+    this.#digest = digest;
+    this.#file = file;
+  }
+
+  /** Reads what is there already. */
+  static async open(store: Store, digest: Digest): Promise<PartialFile> {
+    const file = await open(store.path('partial', hexOf(digest)), 'a+', 0o644);
+    const partial = new PartialFile(store, digest, file);
+    for await (const chunk of file.createReadStream({ start: 0, autoClose: false })) {
+      partial.#hash.update(chunk);
+      partial.offset += chunk.length;
+    }
+    return partial;
+  }
+
+  /** What `If-Range` can say to the server of `url`, when the bytes came from there. */
+  async validatorFor(url: string): Promise<string | undefined> {
+    const [from, validator] = (await readIfThere(this.#validatorPath())).split('\n', 2);
+    return from === digestOf(scrubUrl(url)) && validator !== '' ? validator : undefined;
+  }
+
+  /** Empties the file: what follows comes from `url`. */
+  async restart(url: string, validator: string | undefined): Promise<void> {
+    await onDisk(this.#store.home, async () => {
+      await this.#file.truncate(0);
+      await writeFile(this.#validatorPath(), `${digestOf(scrubUrl(url))}\n${validator ?? ''}\n`, { mode: 0o600 });
+    });
+    this.offset = 0;
+    this.#hash = createHash('sha256');
+  }
+
+  async append(chunk: Uint8Array): Promise<void> {
+    await onDisk(this.#store.home, () => this.#file.appendFile(chunk));
+    this.#hash.update(chunk);
+    this.offset += chunk.length;
+  }
+
+  /** Digest of all bytes that are there. */
+  digest(): Digest {
+    return `sha256:${this.#hash.copy().digest('hex')}`;
+  }
+
+  /** Makes it the artifact. */
+  async publish(): Promise<void> {
+    await onDisk(this.#store.home, async () => {
+      await this.#file.sync();
+      await publish(this.#path(), artifactPath(this.#store, this.#digest));
+      await rm(this.#validatorPath(), { force: true });
+    });
+  }
+
+  /** Throws the bytes away. */
+  async discard(): Promise<void> {
+    await rm(this.#path(), { force: true });
+    await rm(this.#validatorPath(), { force: true });
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  #path(): string {
+    return this.#store.path('partial', hexOf(this.#digest));
+  }
+
+  #validatorPath(): string {
+    return `${this.#path()}.from`;
+  }
+}
+
+async function readIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return '';
+    throw error;
+  }
+}

@@ -1,0 +1,52 @@
+import { mkdir } from 'node:fs/promises';
+import type { Tree } from '../assemble/tree.ts';
+import { hexOf } from '../base/digest.ts';
+import { linkDurably, syncFolder, writeDurably } from './durable-file.ts';
+import { formatImage, formatTree } from './image-record.ts';
+import type { Image } from './image-record.ts';
+import { generationNumbers, generationPath, IMAGE_NAME, readCurrent, treePath } from './images.ts';
+import { withLock } from './kernel-lock.ts';
+import { onDisk } from './store-error.ts';
+import type { Store } from './store.ts';
+
+export type NewImage = Omit<Image, 'generation'> & { readonly tree: Tree };
+
+/**
+ * Keeps an image and makes it the current generation of its name and architecture, in one step. An image that is just
+ * like the current one makes no new generation. What is running keeps the generation that it has.
+ */
+export async function putImage(store: Store, image: NewImage): Promise<Image> {
+  if (!IMAGE_NAME.test(image.name)) throw new Error(`unreachable: an image called \`${image.name}\``);
+  return withLock(store, `name-${image.name}-${image.architecture}`, () =>
+    onDisk(store.home, async () => {
+      await writeDurably(store, treePath(store, image.diffId), formatTree(image.tree));
+      const current = await readCurrent(store, image.name, image.architecture);
+      const kept = current !== undefined && isSame(current, image) ? current : await addGeneration(store, image);
+      const { name, architecture, generation, inputsKey } = kept;
+      const target = `../names/${name}/${architecture}/${generation}.json`;
+      await linkDurably(store, store.path('inputs', hexOf(inputsKey)), target);
+      return kept;
+    }),
+  );
+}
+
+function isSame(current: Image, image: NewImage): boolean {
+  return formatImage(current) === formatImage(withGeneration(image, current.generation));
+}
+
+async function addGeneration(store: Store, image: NewImage): Promise<Image> {
+  const { name, architecture } = image;
+  await mkdir(store.path('names', name, architecture), { recursive: true });
+  syncFolder(store.path('names', name));
+  syncFolder(store.path('names'));
+  const number = Math.max(0, ...(await generationNumbers(store, name, architecture))) + 1;
+  const added = withGeneration(image, number);
+  await writeDurably(store, generationPath(store, name, { architecture, number }), formatImage(added));
+  await linkDurably(store, store.path('names', name, architecture, 'current'), `${number}.json`);
+  return added;
+}
+
+function withGeneration(image: NewImage, generation: number): Image {
+  const { name, architecture, diffId, size, inputsKey, unpackedKeys, manifest } = image;
+  return { name, architecture, diffId, size, inputsKey, unpackedKeys, manifest, generation };
+}

@@ -1,0 +1,43 @@
+import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+
+/** E_STORE_INVALID about one file or folder of a store. */
+export function damaged(path: string, what: string, cause?: unknown): RootcellarError {
+  return new RootcellarError('E_STORE_INVALID', `\`${path}\`: ${what}`, {
+    hint: `rm -rf ${shellQuoted(path)}, then build again`,
+    cause,
+  });
+}
+
+/**
+ * Does `action` on the store at `home`. The kernel's "no space", "quota exceeded" and "may not write" become
+ * E_DISK_FULL and E_STORE_INVALID; every other error passes.
+ */
+export async function onDisk<T>(home: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw diskError(home, error) ?? error;
+  }
+}
+
+/** What a system error means for a store; undefined when it means nothing in particular. */
+export function diskError(home: string, error: unknown): RootcellarError | undefined {
+  if (error instanceof RootcellarError) return undefined;
+  if (isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT')) {
+    return new RootcellarError('E_DISK_FULL', `store \`${home}\`: no space is left on its disk`, {
+      hint: 'free some space, or set ROOTCELLAR_HOME to a folder on a larger disk',
+      cause: error,
+    });
+  }
+  if (['EACCES', 'EPERM', 'EROFS'].some((name) => isErrno(error, name))) {
+    return new RootcellarError('E_STORE_INVALID', `store \`${home}\`: may not be used by this user`, {
+      hint: 'export ROOTCELLAR_HOME="$HOME/rootcellar"',
+      cause: error,
+    });
+  }
+  return undefined;
+}
+
+function shellQuoted(path: string): string {
+  return `'${path.replaceAll("'", String.raw`'\''`)}'`;
+}

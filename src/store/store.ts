@@ -1,0 +1,145 @@
+import { access, chmod, constants, mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import { writeDurably } from './durable-file.ts';
+import type { PackIndex } from './pack-index.ts';
+import type { Digest } from '../base/digest.ts';
+import { closeSession, openSession } from './session.ts';
+import type { Session } from './session.ts';
+import { damaged, onDisk } from './store-error.ts';
+
+/** The version of the folder's own shape. */
+const LAYOUT = 1;
+const LAYOUT_FILE = 'rootcellar-store.json';
+
+/** Modes: artifacts may be private and files of an image may be writable for all, so only the owner enters. */
+const FOLDERS = {
+  artifacts: 0o700,
+  partial: 0o700,
+  unpacked: 0o700,
+  images: 0o700,
+  names: 0o700,
+  inputs: 0o700,
+  rootfs: 0o700,
+  locks: 0o700,
+  /** Entered by the unprivileged user who compiles bytecode. */
+  tmp: 0o711,
+} as const;
+
+/** What else an unfinished store may hold: the layout file of a process that is quicker, and what a new disk has. */
+const HARMLESS: ReadonlySet<string> = new Set([LAYOUT_FILE, 'lost+found']);
+
+export type StoreFolder = keyof typeof FOLDERS;
+
+/** Everything that is kept by digest, in one folder. Holds a locked temporary folder once something was written. */
+export class Store {
+  readonly home: string;
+  /** Indexes of unpacked artifacts that this process has read; their files never change. */
+  readonly packIndexes: Map<Digest, PackIndex> = new Map();
+  #session: Promise<Session> | undefined;
+  #temporaryNames = 0;
+
+  private constructor(home: string) {
+    this.home = home;
+  }
+
+  /**
+   * Opens the store in the folder `home` (absolute), and makes it when there is no such folder or it is empty.
+   * Throws E_STORE_NEWER when a newer version wrote it, E_STORE_INVALID when the folder is something else; both leave it
+   * as it is.
+   */
+  static async open({ home }: { readonly home: string }): Promise<Store> {
+    const store = new Store(home);
+    await onDisk(home, () => openLayout(store));
+    return store;
+  }
+
+  path(folder: StoreFolder, ...names: readonly string[]): string {
+    return join(this.home, folder, ...names);
+  }
+
+  /** A name in this process's temporary folder that nothing has yet. What is left there goes when the process ends. */
+  async temporaryPath(): Promise<string> {
+    const { folder } = await onDisk(this.home, () => this.#openSession());
+    this.#temporaryNames += 1;
+    return join(folder, `${this.#temporaryNames}`);
+  }
+
+  /** Removes this process's temporary files. The store may be used again. */
+  async close(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    if (session !== undefined) closeSession(await session);
+  }
+
+  /** One for all callers; after a failure the next caller tries again. */
+  async #openSession(): Promise<Session> {
+    this.#session ??= openSession(this.path('tmp'));
+    const session = this.#session;
+    try {
+      return await session;
+    } catch (error) {
+      if (this.#session === session) this.#session = undefined;
+      throw error;
+    }
+  }
+}
+
+async function openLayout(store: Store): Promise<void> {
+  const file = join(store.home, LAYOUT_FILE);
+  const text = await readLayoutFile(store.home, file);
+  if (text === undefined) {
+    await createLayout(store);
+    return;
+  }
+  const layout = layoutOf(text);
+  if (layout === undefined) throw damaged(file, 'is not a description of a store');
+  if (layout > LAYOUT) {
+    throw new RootcellarError(
+      'E_STORE_NEWER',
+      `store \`${store.home}\`: has layout ${layout}, newest known is ${LAYOUT}`,
+      {
+        hint: 'npm install --global rootcellar@latest, or set ROOTCELLAR_HOME to another folder',
+      },
+    );
+  }
+  await access(store.path('names'), constants.R_OK | constants.X_OK);
+}
+
+async function readLayoutFile(home: string, file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    if (isErrno(error, 'ENOTDIR') || isErrno(error, 'EISDIR')) throw notAStore(home, error);
+    throw error;
+  }
+}
+
+function layoutOf(text: string): number | undefined {
+  const match = /^\{"layout":([1-9]\d{0,8})[,}]/.exec(text);
+  return match === null ? undefined : Number(match[1]);
+}
+
+/** The layout file comes last, so a folder that holds nothing but our folders is one that was not finished. */
+async function createLayout(store: Store): Promise<void> {
+  await mkdir(store.home, { recursive: true });
+  const names = await readdir(store.home);
+  if (!names.every((name) => Object.hasOwn(FOLDERS, name) || HARMLESS.has(name))) throw notAStore(store.home);
+  await chmod(store.home, 0o711);
+  await Promise.all(Object.entries(FOLDERS).map(([name, mode]) => createFolder(join(store.home, name), mode)));
+  await writeDurably(store, join(store.home, LAYOUT_FILE), `{"layout":${LAYOUT}}\n`);
+}
+
+/** The umask does not count here. */
+async function createFolder(path: string, mode: number): Promise<void> {
+  await mkdir(path, { recursive: true });
+  await chmod(path, mode);
+}
+
+function notAStore(home: string, cause?: unknown): RootcellarError {
+  return new RootcellarError('E_STORE_INVALID', `\`${home}\`: is not a store, and not an empty folder`, {
+    hint: 'export ROOTCELLAR_HOME=/path/of/an/empty/folder',
+    cause,
+  });
+}

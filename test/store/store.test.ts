@@ -1,0 +1,116 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Store } from '../../src/store/store.ts';
+import { childEnd, childReady, scratchFolder, scratchStore, startChild } from './scratch-store.ts';
+
+describe('Store.open()', () => {
+  it('makes a store where nothing is, and opens it again', async () => {
+    const home = join(await scratchFolder(), 'a', 'b');
+    const made = await Store.open({ home });
+    await made.close();
+    const text = readFileSync(join(home, 'rootcellar-store.json'), 'utf8');
+    expect(text).toBe('{"layout":1}\n');
+    await Store.open({ home });
+    expect(readdirSync(join(home, 'tmp'))).toEqual([]);
+  });
+
+  it('lets no other user look into private folders', async () => {
+    const store = await scratchStore();
+    expect(statSync(store.path('artifacts')).mode & 0o777).toBe(0o700);
+    expect(statSync(store.path('rootfs')).mode & 0o777).toBe(0o700);
+    expect(statSync(store.path('tmp')).mode & 0o777).toBe(0o711);
+  });
+
+  it('finishes a store whose making was interrupted', async () => {
+    const home = await scratchFolder();
+    mkdirSync(join(home, 'artifacts'));
+    mkdirSync(join(home, 'lost+found'));
+    const store = await Store.open({ home });
+    expect(existsSync(store.path('names'))).toBe(true);
+    await store.close();
+  });
+
+  it('refuses a store of a newer version and leaves it alone', async () => {
+    const home = await scratchFolder();
+    writeFileSync(join(home, 'rootcellar-store.json'), '{"layout":2,"more":true}\n');
+    await expect(Store.open({ home })).rejects.toMatchObject({ code: 'E_STORE_NEWER' });
+    expect(readdirSync(home)).toEqual(['rootcellar-store.json']);
+  });
+
+  it('refuses a folder that holds other things and leaves it alone', async () => {
+    const home = await scratchFolder();
+    writeFileSync(join(home, 'thesis.txt'), 'years of work');
+    await expect(Store.open({ home })).rejects.toMatchObject({ code: 'E_STORE_INVALID' });
+    expect(readdirSync(home)).toEqual(['thesis.txt']);
+  });
+
+  it.each(['', '{}', '{"layout":0}', '{"layout":"1"}', '[1]'])('refuses the layout file %j', async (text) => {
+    const home = await scratchFolder();
+    writeFileSync(join(home, 'rootcellar-store.json'), text);
+    await expect(Store.open({ home })).rejects.toMatchObject({ code: 'E_STORE_INVALID' });
+  });
+
+  it('refuses a file', async () => {
+    const home = join(await scratchFolder(), 'file');
+    writeFileSync(home, '');
+    await expect(Store.open({ home })).rejects.toMatchObject({ code: 'E_STORE_INVALID' });
+  });
+
+  it('makes one store when several processes come at once', async () => {
+    const home = join(await scratchFolder(), 'home');
+    const ends = await Promise.all(Array.from({ length: 4 }, () => childEnd(startChild('open', home))));
+    expect(ends).toEqual([0, 0, 0, 0]);
+  });
+});
+
+describe('Store.temporaryPath()', () => {
+  it('sweeps what a killed process left and spares what a living one has', async () => {
+    const home = join(await scratchFolder(), 'home');
+    const [dead, living] = [startChild('hold', home), startChild('hold', home)];
+    const [deadFile, livingFile] = await Promise.all([childReady(dead), childReady(living)]);
+    const deadEnd = childEnd(dead);
+    dead.kill('SIGKILL');
+    expect(await deadEnd).toBe('SIGKILL');
+    expect(existsSync(deadFile)).toBe(true);
+
+    const store = await Store.open({ home });
+    await store.temporaryPath();
+    expect(existsSync(deadFile)).toBe(false);
+    expect(readFileSync(livingFile, 'utf8')).toBe('half');
+    await store.close();
+
+    const livingEnd = childEnd(living);
+    living.stdin?.end();
+    expect(await livingEnd).toBe(0);
+    expect(readdirSync(join(home, 'tmp'))).toEqual([]);
+  });
+
+  it('works again once what hindered it is gone', async () => {
+    const store = await Store.open({ home: join(await scratchFolder(), 'home') });
+    await store.close();
+    rmdirSync(store.path('tmp'));
+    writeFileSync(store.path('tmp'), '');
+    await expect(store.temporaryPath()).rejects.toThrow('ENOTDIR');
+    unlinkSync(store.path('tmp'));
+    mkdirSync(store.path('tmp'));
+    expect(existsSync(dirname(await store.temporaryPath()))).toBe(true);
+    await store.close();
+  });
+
+  it('gives each caller its own name', async () => {
+    const store = await scratchStore();
+    const paths = await Promise.all(Array.from({ length: 20 }, () => store.temporaryPath()));
+    expect(new Set(paths).size).toBe(20);
+    expect(readdirSync(store.path('tmp'))).toHaveLength(1);
+  });
+});
