@@ -1,0 +1,43 @@
+import type { Limits } from '../recipe/recipe.ts';
+import type { CellLimits, ResourceLimit } from './launch-plan.ts';
+
+/** Enough for thousands of temporary files, too few to hold the kernel's memory. */
+const BYTES_PER_INODE = 16_384;
+const FEWEST_INODES = 1024;
+const MOST_DENIALS = 1000;
+const STACK_BYTES = 8 * 1024 ** 2;
+
+/** What the launcher itself enforces. */
+export function cellLimits(limits: Limits): CellLimits {
+  return {
+    wallMs: limits.wallMs,
+    cpuMs: limits.cpuMs,
+    outputBytes: limits.outputBytes,
+    tmpBytes: limits.tmpBytes,
+    tmpInodes: Math.max(FEWEST_INODES, Math.ceil(limits.tmpBytes / BYTES_PER_INODE)),
+    denials: MOST_DENIALS,
+  };
+}
+
+/** What the kernel enforces for each process, in addition to the control groups. */
+export function resourceLimits(limits: Limits): readonly ResourceLimit[] {
+  const cpuSeconds = Math.ceil(limits.cpuMs / 1000) + 1;
+  return [
+    // One byte and not none: 0 would still start a core handler that is a program; source: the kernel's fs/coredump.c.
+    most('core', 1),
+    // One second after the launcher should have ended the run.
+    most('cpu', cpuSeconds),
+    most('fileSize', limits.tmpBytes),
+    most('stack', STACK_BYTES),
+    most('processes', limits.processes),
+    most('openFiles', limits.openFiles),
+    most('lockedMemory', 0),
+    most('messageQueue', 0),
+    most('nice', 0),
+    most('realtimePriority', 0),
+  ];
+}
+
+function most(resource: ResourceLimit['resource'], value: number): ResourceLimit {
+  return { resource, soft: value, hard: value };
+}

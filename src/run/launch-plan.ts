@@ -1,0 +1,216 @@
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import type { CgroupPlan } from './cgroup-plan.ts';
+
+/** Everything that `cell` needs to know for one run. It checks the form again before it takes the first step. */
+export interface LaunchPlan {
+  /** Absolute path, on the host, of the unpacked root filesystem. */
+  readonly root: string;
+  /** What is executed, first its absolute path in the cell. */
+  readonly arguments: readonly string[];
+  /** The whole environment; nothing is inherited. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Absolute path in the cell. */
+  readonly workingDirectory: string;
+  readonly hostname: string;
+  /** Placed in the cell as `/run/program/<name>`, read-only. */
+  readonly program: ProgramFile | undefined;
+  readonly identities: IdentityRange;
+  readonly limits: CellLimits;
+  readonly resourceLimits: readonly ResourceLimit[];
+  readonly cgroups: CgroupPlan;
+  /** BPF program: an array of little-endian `struct sock_filter`. */
+  readonly filter: Uint8Array;
+}
+
+export interface ProgramFile {
+  /** One path component. */
+  readonly name: string;
+  readonly content: Uint8Array;
+}
+
+/** User ids for concurrent cells, one each. The group id is the same number. */
+export interface IdentityRange {
+  readonly firstUid: number;
+  readonly count: number;
+  /** Absolute path of a file in which each id in use has one byte locked; made when missing. */
+  readonly lockFile: string;
+}
+
+export interface CellLimits {
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  /** Of stdout and stderr, each. */
+  readonly outputBytes: number;
+  readonly tmpBytes: number;
+  readonly tmpInodes: number;
+  /** Denied system calls after which the run is ended. */
+  readonly denials: number;
+}
+
+export interface ResourceLimit {
+  readonly resource: ResourceName;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+export type ResourceName = keyof typeof RESOURCE_NUMBERS;
+
+/** Where `cell` places the program file. */
+export function programPath(name: string): string {
+  return `/run/program/${name}`;
+}
+
+/** `RLIMIT_*`, the same on amd64 and arm64. Source: include/uapi/asm-generic/resource.h. */
+const RESOURCE_NUMBERS = {
+  cpu: 0,
+  fileSize: 1,
+  data: 2,
+  stack: 3,
+  core: 4,
+  processes: 6,
+  openFiles: 7,
+  lockedMemory: 8,
+  addressSpace: 9,
+  pendingSignals: 11,
+  messageQueue: 12,
+  nice: 13,
+  realtimePriority: 14,
+} as const;
+
+/** The tags of native/plan.h. */
+const TAG = {
+  root: 1,
+  argument: 2,
+  variable: 3,
+  directory: 4,
+  hostname: 5,
+  identity: 6,
+  program: 7,
+  limits: 8,
+  resourceLimit: 9,
+  filter: 10,
+  cgroupDirectory: 11,
+  cgroupSetting: 12,
+  cgroupReading: 13,
+  cgroupCpu: 14,
+  cgroupJoin: 15,
+  cgroupInto: 16,
+} as const;
+
+const MAGIC = 'RCELLAR\u0001';
+const OPTIONAL = 1;
+/** Of one argument or variable with its NUL: the kernel's MAX_ARG_STRLEN; see execve(2). */
+const LONGEST_STRING = 131_072;
+/** Of arguments and environment together; the kernel's is a quarter of the 8 MiB stack. */
+const LONGEST_STRINGS = 1024 ** 2;
+const MOST_STRINGS = 1024;
+const LARGEST_PLAN = 64 * 1024 ** 2;
+
+/**
+ * The bytes that `cell` reads from descriptor 3; format: native/plan.h.
+ * Throws E_USAGE for an argument, variable, directory or program that no process could be given.
+ */
+export function encodePlan(plan: LaunchPlan): Uint8Array {
+  const variables = Object.entries(plan.environment).map(([name, value]) => variableText(name, value));
+  checkStrings([...plan.arguments, ...variables]);
+  const bytes = Buffer.concat([
+    Buffer.from(MAGIC, 'latin1'),
+    record(TAG.root, text('root', plan.root)),
+    ...plan.arguments.map((argument, index) => record(TAG.argument, text(`argument ${index}`, argument))),
+    ...variables.map((variable) => record(TAG.variable, text('environment', variable))),
+    record(TAG.directory, text('working directory', plan.workingDirectory)),
+    record(TAG.hostname, text('hostname', plan.hostname)),
+    record(TAG.identity, identityBytes(plan.identities)),
+    ...(plan.program === undefined ? [] : [record(TAG.program, programBytes(plan.program))]),
+    record(TAG.limits, limitsBytes(plan.limits)),
+    ...plan.resourceLimits.map((limit) => record(TAG.resourceLimit, resourceLimitBytes(limit))),
+    record(TAG.filter, plan.filter),
+    ...cgroupRecords(plan.cgroups),
+  ]);
+  if (bytes.length > LARGEST_PLAN) {
+    throw new RootcellarError('E_USAGE', `program: ${bytes.length} bytes are too many for one run`, {
+      hint: 'put large files into the image',
+    });
+  }
+  return bytes;
+}
+
+function cgroupRecords(cgroups: CgroupPlan): Buffer[] {
+  return [
+    ...cgroups.directories.map((directory) => record(TAG.cgroupDirectory, textsOf(directory))),
+    ...cgroups.settings.map(({ file, value, optional }) =>
+      record(TAG.cgroupSetting, textsOf(file, value), optional ? OPTIONAL : 0),
+    ),
+    ...cgroups.readings.map(({ label, file }) => record(TAG.cgroupReading, textsOf(label, file))),
+    record(TAG.cgroupCpu, Buffer.concat([uint32(cgroups.cpu.unit === 'ns' ? 0 : 1), textsOf(cgroups.cpu.file)])),
+    ...cgroups.joins.map((file) => record(TAG.cgroupJoin, textsOf(file))),
+    ...(cgroups.startIn === undefined ? [] : [record(TAG.cgroupInto, textsOf(cgroups.startIn))]),
+  ];
+}
+
+function textsOf(...parts: readonly string[]): Buffer {
+  return Buffer.concat(parts.map((part) => text('control group', part)));
+}
+
+function variableText(name: string, value: string): string {
+  if (name === '' || name.includes('=')) {
+    throw new RootcellarError('E_USAGE', `environment: ${JSON.stringify(name)} is no name of a variable`);
+  }
+  return `${name}=${value}`;
+}
+
+function checkStrings(strings: readonly string[]): void {
+  const lengths = strings.map((string) => Buffer.byteLength(string) + 1);
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  if (lengths.length > MOST_STRINGS || total > LONGEST_STRINGS || lengths.some((length) => length > LONGEST_STRING)) {
+    throw new RootcellarError('E_USAGE', 'arguments and environment: too long for one process', {
+      hint: 'pass large input through stdin',
+    });
+  }
+}
+
+/** The UTF-8 bytes of `value` and a NUL, so that C can use them in place. */
+function text(thing: string, value: string): Buffer {
+  if (value.includes('\0')) throw new RootcellarError('E_USAGE', `${thing}: has a NUL character in it`);
+  return Buffer.from(`${value}\0`, 'utf8');
+}
+
+function identityBytes({ firstUid, count, lockFile }: IdentityRange): Buffer {
+  return Buffer.concat([uint32(firstUid), uint32(count), text('identity lock file', lockFile)]);
+}
+
+function programBytes({ name, content }: ProgramFile): Buffer {
+  if (name === '' || name === '.' || name === '..' || name.includes('/') || Buffer.byteLength(name) > 255) {
+    throw new RootcellarError('E_USAGE', `program: ${JSON.stringify(name)} is no file name`);
+  }
+  return Buffer.concat([text('program', name), content]);
+}
+
+function limitsBytes(limits: CellLimits): Buffer {
+  const { wallMs, cpuMs, outputBytes, tmpBytes, tmpInodes, denials } = limits;
+  return Buffer.concat([wallMs, cpuMs, outputBytes, tmpBytes, tmpInodes, denials].map(uint64));
+}
+
+function resourceLimitBytes({ resource, soft, hard }: ResourceLimit): Buffer {
+  return Buffer.concat([uint32(RESOURCE_NUMBERS[resource]), uint64(soft), uint64(hard)]);
+}
+
+function record(tag: number, bytes: Uint8Array, flags = 0): Buffer {
+  const header = Buffer.alloc(8);
+  header.writeUInt16LE(tag, 0);
+  header.writeUInt16LE(flags, 2);
+  header.writeUInt32LE(bytes.length, 4);
+  return Buffer.concat([header, bytes]);
+}
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+function uint64(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
+}

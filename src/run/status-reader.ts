@@ -1,0 +1,116 @@
+/** What `cell` observed of one run; all numbers come from the kernel or its own clock, none from the guest. */
+export interface CellFacts {
+  /** The step that failed, and the errno; then nothing was run. */
+  readonly failure: { readonly step: string; readonly errno: number } | undefined;
+  /** Why `cell` ended the run, when it did. */
+  readonly cause: CellCause | undefined;
+  /** How the main program ended, when it ended by itself. */
+  readonly end: CellEnd | undefined;
+  readonly uid: number | undefined;
+  /** Layers that were set up, in the order in which they were. */
+  readonly layers: readonly string[];
+  readonly missing: readonly string[];
+  readonly setupMicros: number;
+  readonly wallMicros: number;
+  /** User and system time of the main program and of its children that it waited for. */
+  readonly usageMicros: number;
+  readonly denied: readonly { readonly auditArch: number; readonly nr: number; readonly count: number }[];
+  readonly truncated: { readonly stdout: boolean; readonly stderr: boolean };
+  /** The text of each cgroup file that was asked for, line feeds as blanks. */
+  readonly readings: ReadonlyMap<string, string>;
+  /** Processes that were alive when the main program ended. */
+  readonly survivors: number;
+  readonly isCleanupProven: boolean;
+  /** Whether the last record was there, so that `cell` was not killed itself. */
+  readonly isComplete: boolean;
+}
+
+export type CellCause = 'wall' | 'cpu' | 'output' | 'denied' | 'cancelled';
+
+export type CellEnd =
+  | { readonly kind: 'exited'; readonly status: number }
+  | { readonly kind: 'signalled'; readonly signal: number };
+
+const CAUSES: ReadonlySet<string> = new Set<CellCause>(['wall', 'cpu', 'output', 'denied', 'cancelled']);
+
+/**
+ * Reads the status records of `cell`; their form is described in native/README.md.
+ * An incomplete text gives what it has, with `isComplete` false. Throws on a line that `cell` cannot have written.
+ */
+export function readStatus(text: string): CellFacts {
+  const lines = text.split('\n');
+  // What follows the last line feed is the beginning of a record that was never finished.
+  const records = lines.slice(0, -1).map((line) => line.split(' '));
+  const rows = (key: string): string[][] => records.filter(([first]) => first === key).map((words) => words.slice(1));
+  const unknown = records.find(([key]) => !KEYS.has(key ?? ''));
+  if (unknown !== undefined) throw new Error(`unreachable: \`cell\` wrote ${JSON.stringify(unknown.join(' '))}`);
+  const [failure] = rows('failed');
+  return {
+    failure: failure === undefined ? undefined : { step: failure[0] ?? '', errno: integer(failure[1]) },
+    cause: rows('cause').map(([word]) => causeOf(word))[0],
+    end: rows('end').map(endOf)[0],
+    uid: rows('uid').map(([uid]) => integer(uid))[0],
+    layers: rows('layer').map(([name]) => name ?? ''),
+    missing: rows('missing').map(([name]) => name ?? ''),
+    setupMicros: firstInteger(rows('setup')),
+    wallMicros: firstInteger(rows('wall')),
+    usageMicros: firstInteger(rows('usage')),
+    denied: rows('denied').map(([arch, nr, count]) => ({
+      auditArch: integer(arch),
+      nr: integer(nr),
+      count: integer(count),
+    })),
+    truncated: {
+      stdout: rows('truncated').some(([stream]) => stream === 'stdout'),
+      stderr: rows('truncated').some(([stream]) => stream === 'stderr'),
+    },
+    readings: new Map(rows('reading').map(([label, ...words]) => [label ?? '', words.join(' ').trim()])),
+    survivors: firstInteger(rows('survivors')),
+    isCleanupProven: rows('cleanup').some(([word]) => word === 'proven'),
+    isComplete: rows('done').length > 0,
+  };
+}
+
+const KEYS: ReadonlySet<string> = new Set([
+  'cell',
+  'failed',
+  'cause',
+  'end',
+  'uid',
+  'layer',
+  'missing',
+  'setup',
+  'wall',
+  'usage',
+  'denied',
+  'truncated',
+  'reading',
+  'survivors',
+  'cleanup',
+  'done',
+]);
+
+function causeOf(word: string | undefined): CellCause {
+  if (word === undefined || !isCause(word)) throw new Error(`unreachable: cause \`${word}\``);
+  return word;
+}
+
+function isCause(word: string): word is CellCause {
+  return CAUSES.has(word);
+}
+
+function endOf([kind, number]: readonly string[]): CellEnd {
+  if (kind === 'exited') return { kind, status: integer(number) };
+  if (kind === 'signalled') return { kind, signal: integer(number) };
+  throw new Error(`unreachable: end \`${kind}\``);
+}
+
+function firstInteger(rows: readonly (readonly string[])[]): number {
+  const [first] = rows;
+  return first === undefined ? 0 : integer(first[0]);
+}
+
+function integer(text: string | undefined): number {
+  if (text === undefined || !/^-?\d{1,20}$/.test(text)) throw new Error(`unreachable: number \`${text}\``);
+  return Number(text);
+}

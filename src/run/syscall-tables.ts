@@ -1,0 +1,51 @@
+import type { Architecture } from '../base/architecture.ts';
+import { byteOrder } from '../base/byte-order.ts';
+import { AMD64_SYSCALLS } from './syscall-table-amd64.ts';
+import { ARM64_SYSCALLS } from './syscall-table-arm64.ts';
+import { I386_SYSCALLS } from './syscall-table-i386.ts';
+
+/** i386 only for reports: its calls are what `int 0x80` reaches on amd64, and no filter lets them through. */
+export type SyscallAbi = Architecture | 'i386';
+
+interface SyscallTable {
+  readonly numbers: ReadonlyMap<string, number>;
+  readonly names: ReadonlyMap<number, string>;
+  readonly highest: number;
+}
+
+const TABLES: Readonly<Record<SyscallAbi, SyscallTable>> = {
+  amd64: readTable(AMD64_SYSCALLS),
+  arm64: readTable(ARM64_SYSCALLS),
+  i386: readTable(I386_SYSCALLS),
+};
+
+/** The number of the call, or undefined where this architecture has no such call. */
+export function syscallNumber(abi: SyscallAbi, name: string): number | undefined {
+  return TABLES[abi].numbers.get(name);
+}
+
+/** The name of the call, or undefined where no call has this number. */
+export function syscallName(abi: SyscallAbi, number: number): string | undefined {
+  return TABLES[abi].names.get(number);
+}
+
+/** The highest number that has a name; what is above was added to the kernel after the table was made. */
+export function highestSyscall(abi: SyscallAbi): number {
+  return TABLES[abi].highest;
+}
+
+/** Every call that amd64 or arm64 has, in byte order. */
+export function syscallNames(): readonly string[] {
+  const names = new Set([...TABLES.amd64.numbers.keys(), ...TABLES.arm64.numbers.keys()]);
+  return [...names].toSorted(byteOrder);
+}
+
+function readTable(text: string): SyscallTable {
+  const numbers = new Map<string, number>();
+  for (const line of text.trim().split('\n')) {
+    const [first, ...names] = line.split(' ');
+    for (const [offset, name] of names.entries()) numbers.set(name, Number(first) + offset);
+  }
+  const names = new Map([...numbers].map(([name, number]) => [number, name]));
+  return { numbers, names, highest: Math.max(...names.keys()) };
+}
