@@ -1,0 +1,278 @@
+/*
+ * cell: makes one sandbox, runs one program in it, and tells what happened.
+ *
+ * Three processes.
+ *
+ *   keeper (this file, keeper.c)  The caller's child, root, in the host's
+ *	namespaces.  Makes the control groups and the cell, relays stdio,
+ *	counts time, answers denied system calls, kills, cleans up, reports.
+ *	It executes nothing and opens no path inside the image.
+ *   init (init.c, root.c)  Pid 1 of the cell's namespaces, root until the
+ *	main process exists, then without any capability.  Builds the root,
+ *	starts the main process, reaps, tells how the main process ended.
+ *   main (guest.c)  Pid 2.  Confines itself step by step and becomes the
+ *	program.  Not pid 1, for which the kernel treats signals otherwise.
+ *
+ * What connects them.
+ *
+ *   0, 1, 2	The caller's stdio.  The program gets pipes of its own; the
+ *		keeper relays, so that no descriptor, terminal or file position
+ *		of the caller is ever in the hands of a guest.
+ *   3		The plan (plan.h), read to its end before anything is done.
+ *   4		Status records (status.h), sent together at the end.  When its
+ *		reader goes, the run ends.
+ *   link	SEQPACKET between keeper and init (inside.h).  Each takes the
+ *		end of the other there as its own end.
+ *   listener	Main's seccomp notifications.  Main and init share one table
+ *		of descriptors until the program starts; init sends it on.
+ *
+ * Why in this order.  The plan is decoded before the first step that leaves a
+ * trace.  The user id and the control groups come before the cell, since they
+ * can be refused.  Init first joins its groups, so that nothing it makes goes
+ * uncounted.  Whatever fails, nothing is run: exit status 125 and
+ * the record `failed` with the step.
+ *
+ * Exit status: the program's own; 128 + its signal; 124 when a limit ended
+ * the run; 125 when there was no run.
+ */
+#define _GNU_SOURCE
+#include "identity.h"
+#include "keeper.h"
+#include "probe.h"
+#include "status.h"
+#include "system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define VERSION "1"
+#define PLAN_DESCRIPTOR 3
+#define STATUS_FAILED 125
+#define STATUS_LIMIT 124
+#define STATUS_USAGE 64
+
+#define NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | \
+		    CLONE_NEWNET)
+
+static unsigned char plan_bytes[PLAN_LARGEST + 1];
+static struct plan plan;
+static struct inside inside;
+static struct keeper keeper = {
+	.uid_lock = -1,
+	.signals = -1,
+	.link = -1,
+	.init_pidfd = -1,
+	.main_pidfd = -1,
+	.listener = -1,
+	.input = { .from = -1, .to = -1 },
+	.output = { .from = -1, .to = -1 },
+	.errors = { .from = -1, .to = -1 },
+};
+
+static int read_plan(void)
+{
+	size_t length = 0;
+	ssize_t more;
+
+	while ((more = read(PLAN_DESCRIPTOR, plan_bytes + length,
+			    sizeof(plan_bytes) - length)) != 0) {
+		if (more < 0 && errno == EINTR)
+			continue;
+		if (more < 0)
+			return -1;
+		length += (size_t)more;
+		if (length > PLAN_LARGEST) {
+			errno = EFBIG;
+			return -1;
+		}
+	}
+	system_close(PLAN_DESCRIPTOR);
+	errno = EINVAL;
+	return plan_decode(plan_bytes, length, &plan) == PLAN_OK ? 0 : -1;
+}
+
+/*
+ * Descriptors 0 to 4 must be taken, so that nothing of ours gets one of those
+ * numbers; signals must wait, so that none kills the keeper before it cleans
+ * up; a stopped keeper would keep no time.
+ */
+static int prepare_process(void)
+{
+	static const int ignored[] = { SIGPIPE, SIGTTIN, SIGTTOU, SIGTSTP };
+	static const int forwarded[] = {
+		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+	};
+	sigset_t all, some;
+	struct stat status;
+
+	for (int i = 0; i <= STATUS_DESCRIPTOR; i++) {
+		if (fcntl(i, F_GETFD) < 0 &&
+		    (i == STATUS_DESCRIPTOR || open("/dev/null", O_RDWR) != i))
+			return -1;
+	}
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
+		if (signal(ignored[i], SIG_IGN) == SIG_ERR)
+			return -1;
+	}
+	sigemptyset(&some);
+	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
+		sigaddset(&some, forwarded[i]);
+	sigfillset(&all);
+	if (fstat(STATUS_DESCRIPTOR, &status) < 0)
+		return -1;
+	keeper.status_events = S_ISSOCK(status.st_mode) ? POLLRDHUP : 0;
+	if (signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
+	    sigprocmask(SIG_SETMASK, &all, NULL) < 0)
+		return -1;
+	keeper.signals = signalfd(-1, &some, SFD_CLOEXEC | SFD_NONBLOCK);
+	return keeper.signals < 0 ? -1 : prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/* The keeper's end of each is non-blocking, the program's is as usual. */
+static int make_pipe(int *reader, int *writer, int *ours)
+{
+	int ends[2], flags;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	*reader = ends[0];
+	*writer = ends[1];
+	flags = fcntl(*ours, F_GETFL);
+	return flags < 0 ? -1 : fcntl(*ours, F_SETFL, flags | O_NONBLOCK);
+}
+
+static int make_pipes(int link[2])
+{
+	int in[2], out[2], err[2];
+
+	if (make_pipe(&in[0], &in[1], &in[1]) < 0 ||
+	    make_pipe(&out[0], &out[1], &out[0]) < 0 ||
+	    make_pipe(&err[0], &err[1], &err[0]) < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0)
+		return -1;
+	inside.stdio[0] = in[0];
+	inside.stdio[1] = out[1];
+	inside.stdio[2] = err[1];
+	relay_from_caller(&keeper.input, STDIN_FILENO, in[1]);
+	relay_to_caller(&keeper.output, out[0], STDOUT_FILENO,
+			plan.output_bytes);
+	relay_to_caller(&keeper.errors, err[0], STDERR_FILENO,
+			plan.output_bytes);
+	return 0;
+}
+
+/* -1 when there is none to start in. */
+static int open_cgroup(int *cgroup)
+{
+	*cgroup = -1;
+	if (plan.into == NULL)
+		return 0;
+	*cgroup = open(plan.into, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return *cgroup < 0 ? -1 : 0;
+}
+
+static int start_init(void)
+{
+	int link[2], cgroup;
+	pid_t pid;
+
+	if (open_cgroup(&cgroup) < 0 || make_pipes(link) < 0)
+		return -1;
+	keeper.link = link[0];
+	inside.plan = &plan;
+	inside.uid = keeper.uid;
+	inside.link = link[1];
+	pid = system_clone_into(NAMESPACES, &keeper.init_pidfd, cgroup);
+	if (pid == 0) {
+		/* Else init could not see that its keeper has gone. */
+		system_close(link[0]);
+		init_live(&inside);
+	}
+	system_close(link[1]);
+	system_close(cgroup);
+	for (int i = 0; i < 3; i++)
+		system_close(inside.stdio[i]);
+	return pid < 0 ? -1 : 0;
+}
+
+static void fail(enum step step)
+{
+	keeper_fail(&keeper, step, errno);
+}
+
+/* Everything up to the moment at which there is a cell to watch. */
+static void set_up(void)
+{
+	if (prepare_process() < 0)
+		fail(STEP_DESCRIPTORS);
+	else if (read_plan() < 0)
+		fail(STEP_PLAN);
+	else if (identity_take(&plan, &keeper.uid, &keeper.uid_lock) < 0)
+		fail(STEP_IDENTITY_LOCK);
+	else if (cgroup_create(&keeper.cgroup, &plan) < 0)
+		fail(STEP_CGROUP);
+	else if (start_init() < 0)
+		fail(STEP_NAMESPACES);
+}
+
+static int exit_status(void)
+{
+	int status = keeper.end.wait_status;
+
+	if (keeper.failed_step != STEP_NONE)
+		return STATUS_FAILED;
+	if (keeper.cause != CAUSE_NONE)
+		return STATUS_LIMIT;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int run(void)
+{
+	const char *records;
+	size_t length;
+
+	keeper.began = system_now();
+	keeper.plan = &plan;
+	keeper.processors = sysconf(_SC_NPROCESSORS_ONLN);
+	if (keeper.processors < 1)
+		keeper.processors = 1;
+	status_key("cell");
+	status_word(VERSION);
+	status_end();
+	set_up();
+	keeper_watch(&keeper);
+	keeper_clean_up(&keeper);
+	keeper_drain(&keeper);
+	report_run(&keeper);
+	status_key("done");
+	status_end();
+	records = status_records(&length);
+	/* Nobody may be there to be told; the run is over either way. */
+	if (system_write(STATUS_DESCRIPTOR, records, length) < 0)
+		return STATUS_FAILED;
+	return exit_status();
+}
+
+int main(int count, char **words)
+{
+	static const char usage[] = "usage: cell run | probe | version\n";
+
+	if (count == 2 && strcmp(words[1], "run") == 0)
+		return run();
+	if (count == 2 && strcmp(words[1], "probe") == 0)
+		return probe_print();
+	if (count == 2 && strcmp(words[1], "version") == 0)
+		return system_write(STDOUT_FILENO, VERSION "\n", 2) < 0;
+	return system_write(STDERR_FILENO, usage, sizeof(usage) - 1) < 0 ?
+		STATUS_FAILED : STATUS_USAGE;
+}

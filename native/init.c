@@ -1,0 +1,306 @@
+#define _GNU_SOURCE
+#include "cgroup.h"
+#include "inside.h"
+#include "system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The descriptors that the first process keeps, from stdio on. */
+#define LINK 3
+#define OOM_SCORE 4
+#define FIRST_FREE 5
+
+#define WAIT_NS 20000
+
+static void send_message(int link, const struct message *message,
+			 const int *descriptors, size_t count)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(2 * sizeof(int))];
+	} control;
+	struct iovec bytes = {
+		.iov_base = (void *)(uintptr_t)message,
+		.iov_len = sizeof(*message),
+	};
+	struct msghdr packet = { .msg_iov = &bytes, .msg_iovlen = 1 };
+
+	memset(&control, 0, sizeof(control));
+	if (count > 0) {
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), descriptors,
+		       count * sizeof(int));
+		packet.msg_control = &control;
+		packet.msg_controllen = CMSG_SPACE(count * sizeof(int));
+	}
+	/* Without a keeper there is nobody to run for. */
+	if (sendmsg(link, &packet, MSG_NOSIGNAL) < 0)
+		_exit(1);
+}
+
+/* The keeper answers by killing the whole cell. */
+static _Noreturn void fail(int link, enum step step, int error)
+{
+	const struct message message = {
+		.kind = MESSAGE_FAILED, .step = step, .error = error,
+	};
+
+	send_message(link, &message, NULL, 0);
+	_exit(1);
+}
+
+/* The keeper may have gone before the kernel knew that we want to go too. */
+static int die_with_keeper(struct inside *inside)
+{
+	struct pollfd row = { inside->link, 0, 0 };
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return -1;
+	umask(0);
+	if (poll(&row, 1, 0) != 0)
+		_exit(1);
+	return setsid() < 0 ? -1 : 0;
+}
+
+/* Before anything that takes memory, time or processes. */
+static int join_cgroups(struct inside *inside)
+{
+	return cgroup_join(inside->plan);
+}
+
+/* Only now: a cgroup namespace starts at the groups one is in. */
+static int leave_cgroup_namespace(struct inside *inside)
+{
+	(void)inside;	/* a step_function like the others */
+	return unshare(CLONE_NEWCGROUP);
+}
+
+static int open_oom_score(struct inside *inside)
+{
+	ssize_t length;
+
+	inside->oom_score = open("/proc/self/oom_score_adj",
+				 O_RDWR | O_CLOEXEC);
+	if (inside->oom_score < 0)
+		return -1;
+	length = read(inside->oom_score, inside->own_score,
+		      sizeof(inside->own_score));
+	inside->own_score_length = length < 0 ? 0 : (size_t)length;
+	return length <= 0 ? -1 : 0;
+}
+
+static int set_hostname(struct inside *inside)
+{
+	const char *name = inside->plan->hostname;
+
+	return sethostname(name, strlen(name));
+}
+
+/*
+ * The program's stdio in its place, what is ours after it, nothing else.
+ * Those numbers are above OOM_SCORE in the keeper, so none is overwritten
+ * before it is copied.
+ */
+static int arrange_descriptors(struct inside *inside)
+{
+	for (int i = 0; i < 3; i++) {
+		if (dup2(inside->stdio[i], i) < 0)
+			return -1;
+	}
+	if (dup3(inside->link, LINK, O_CLOEXEC) < 0 ||
+	    dup3(inside->oom_score, OOM_SCORE, O_CLOEXEC) < 0)
+		return -1;
+	inside->link = LINK;
+	return system_close_range(FIRST_FREE);
+}
+
+/*
+ * The main process shares the table of descriptors until it becomes the
+ * program: so its seccomp listener is ours too, without a way out that the
+ * filter would have to allow.  It is the first choice of the OOM killer.
+ */
+static int start_main(struct inside *inside)
+{
+	inside->shared = mmap(NULL, sizeof(*inside->shared),
+			      PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (inside->shared == MAP_FAILED)
+		return -1;
+	atomic_store(&inside->shared->listener, -1);
+	if (system_write(OOM_SCORE, "1000", 4) < 0)
+		return -1;
+	inside->main_pid = system_clone(CLONE_FILES, &inside->main_pidfd);
+	if (inside->main_pid == 0)
+		guest_become_program(inside);
+	if (inside->main_pid < 0)
+		return -1;
+	return system_write(OOM_SCORE, inside->own_score,
+			    inside->own_score_length);
+}
+
+static bool is_main_dead(const struct inside *inside)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return waitid(P_PID, (id_t)inside->main_pid, &info,
+		      WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
+}
+
+/* The main process can tell us nothing but by memory; it takes about 0.1 ms. */
+static int await_listener(struct inside *inside)
+{
+	static const struct timespec pause = { .tv_nsec = WAIT_NS };
+	struct shared *shared = inside->shared;
+
+	if (prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0) < 0)
+		return -1;
+	while (atomic_load(&shared->listener) < 0) {
+		bool is_dead = is_main_dead(inside);
+		int error = atomic_load(&shared->error);
+
+		if (is_dead && atomic_load(&shared->listener) < 0)
+			fail(inside->link,
+			     error == 0 ? STEP_MAIN :
+					  atomic_load(&shared->step),
+			     error == 0 ? ESRCH : error);
+		if (nanosleep(&pause, NULL) < 0 && errno != EINTR)
+			return -1;
+	}
+	return 0;
+}
+
+/* Hands over what the keeper needs, and keeps nothing of the program's. */
+static int hand_over(struct inside *inside)
+{
+	const struct message message = {
+		.kind = MESSAGE_STARTED,
+		.landlock = atomic_load(&inside->shared->landlock),
+	};
+	const int descriptors[] = {
+		atomic_load(&inside->shared->listener), inside->main_pidfd,
+	};
+
+	send_message(inside->link, &message, descriptors, 2);
+	if (unshare(CLONE_FILES) < 0)
+		return -1;
+	for (int i = 0; i < 3; i++)
+		system_close(i);
+	return system_close_range(LINK + 1);
+}
+
+static int drop_privileges(struct inside *inside)
+{
+	(void)inside;	/* a step_function like the others */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -1;
+	return guest_clear_capabilities();
+}
+
+static uint64_t micros(const struct rusage *usage)
+{
+	return (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) *
+		1000000u +
+		(uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
+}
+
+static void report_end(const struct inside *inside, int wait_status,
+		       const struct rusage *usage)
+{
+	const struct message message = {
+		.kind = MESSAGE_ENDED,
+		.wait_status = wait_status,
+		.cpu_us = micros(usage),
+	};
+	int error = atomic_load(&inside->shared->error);
+
+	if (error != 0)
+		fail(inside->link, atomic_load(&inside->shared->step), error);
+	send_message(inside->link, &message, NULL, 0);
+}
+
+static void reap(const struct inside *inside)
+{
+	struct rusage usage;
+	int wait_status;
+	pid_t pid;
+
+	while ((pid = wait4(-1, &wait_status, WNOHANG, &usage)) > 0) {
+		if (pid == inside->main_pid)
+			report_end(inside, wait_status, &usage);
+	}
+}
+
+/* Reaps whatever dies, until the keeper kills this process or is gone. */
+static _Noreturn void supervise(const struct inside *inside)
+{
+	struct signalfd_siginfo ignored;
+	struct pollfd rows[2] = { { inside->link, POLLIN, 0 } };
+	sigset_t children;
+
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
+	rows[1].fd = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+	rows[1].events = POLLIN;
+	for (;;) {
+		reap(inside);
+		if (poll(rows, 2, -1) < 0 || rows[0].revents != 0)
+			_exit(1);
+		if (rows[1].revents != 0 &&
+		    read(rows[1].fd, &ignored, sizeof(ignored)) < 0)
+			_exit(1);
+	}
+}
+
+/*
+ * The order: first see to it that we die with the keeper; then everything that
+ * is said by paths of the host, while there is one; the folders of the image
+ * before anything is mounted in it; pivot; and the main process when there is
+ * nothing left of the host to be had, by path or by descriptor.
+ */
+static const struct step_row steps[] = {
+	{ STEP_PARENT_DEATH, die_with_keeper },
+	{ STEP_CGROUP_JOIN, join_cgroups },
+	{ STEP_CGROUP_NAMESPACE, leave_cgroup_namespace },
+	{ STEP_OOM_SCORE, open_oom_score },
+	{ STEP_PRIVATE_MOUNTS, root_make_private },
+	{ STEP_ROOT, root_attach },
+	{ STEP_ROOT_TMP, root_open_tmp },
+	{ STEP_ROOT_DEV, root_open_dev },
+	{ STEP_ROOT_RUN, root_open_run },
+	{ STEP_TMP, root_mount_tmp },
+	{ STEP_DEV, root_mount_dev },
+	{ STEP_PROGRAM, root_mount_run },
+	{ STEP_PIVOT, root_pivot },
+	{ STEP_HOSTNAME, set_hostname },
+	{ STEP_STDIO, arrange_descriptors },
+	{ STEP_MAIN, start_main },
+	{ STEP_LISTENER, await_listener },
+	{ STEP_LISTENER, hand_over },
+	{ STEP_INIT_PRIVILEGES, drop_privileges },
+};
+
+_Noreturn void init_live(struct inside *inside)
+{
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		if (steps[i].run(inside) < 0)
+			fail(inside->link, steps[i].step, errno);
+	}
+	supervise(inside);
+}

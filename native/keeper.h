@@ -1,0 +1,76 @@
+#ifndef KEEPER_H
+#define KEEPER_H
+
+#include "cgroup.h"
+#include "denials.h"
+#include "inside.h"
+#include "relay.h"
+#include "steps.h"
+
+/* The descriptor for status records; the end of its reader ends the run. */
+#define STATUS_DESCRIPTOR 4
+
+enum cause {
+	CAUSE_NONE,
+	CAUSE_WALL,
+	CAUSE_CPU,
+	CAUSE_OUTPUT,
+	CAUSE_DENIED,
+	CAUSE_CANCELLED,
+};
+
+enum phase {
+	PHASE_SETUP,	/* the program is not running yet */
+	PHASE_RUNNING,
+	PHASE_OVER,	/* ended, failed, or to be ended for `cause` */
+};
+
+/* The keeper's whole state; static, since two relays have their buffers. */
+struct keeper {
+	const struct plan *plan;
+	enum phase phase;
+	enum cause cause;
+	enum step failed_step;		/* STEP_NONE: nothing has failed */
+	int failed_error;
+	struct cgroup cgroup;
+	uint32_t uid;
+	int uid_lock;
+	int signals;			/* signalfd */
+	short status_events;		/* POLLRDHUP for a socket */
+	int link;			/* to the first process in the cell */
+	int init_pidfd;			/* -1: there is no cell */
+	int main_pidfd;
+	int listener;			/* seccomp; -1: none, or all dead */
+	bool may_exec;			/* the one execve is still to come */
+	bool has_ended;			/* `end` is valid */
+	struct message end;
+	int landlock;
+	int survivors;
+	bool is_cleanup_proven;
+	struct denials denials;
+	struct relay input, output, errors;
+	uint64_t began;			/* ns, like all below */
+	uint64_t started;
+	uint64_t ended;
+	uint64_t next_cpu_check;
+	long processors;
+};
+
+/* keeper.c: watches a cell until PHASE_OVER. */
+void keeper_watch(struct keeper *keeper);
+/* keeper.c: kills the cell, proves it, and removes what was made for it. */
+void keeper_clean_up(struct keeper *keeper);
+/* keeper.c: passes on what is still in the pipes of a dead cell. */
+void keeper_drain(struct keeper *keeper);
+/* Notes the first failure and ends the run. */
+void keeper_fail(struct keeper *keeper, enum step step, int error);
+/* Notes the first cause and ends the run. */
+void keeper_end(struct keeper *keeper, enum cause cause);
+
+/* listener.c: answers one notification of a system call. */
+void listener_answer(struct keeper *keeper);
+
+/* report.c: writes the records of a whole run. */
+void report_run(const struct keeper *keeper);
+
+#endif

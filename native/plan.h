@@ -1,0 +1,122 @@
+#ifndef PLAN_H
+#define PLAN_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A launch plan is 8 bytes of magic and then records without padding:
+ *
+ *	u16 tag, u16 flags, u32 length, length bytes
+ *
+ * All integers are little-endian.  A string is its bytes and one NUL, which
+ * the length counts.  src/run/launch-plan.ts writes it.
+ */
+#define PLAN_MAGIC "RCELLAR\x01"
+#define PLAN_MAGIC_LENGTH 8
+
+#define PLAN_LARGEST (64u << 20)
+#define PLAN_STRINGS 1024
+#define PLAN_RLIMITS 16
+#define PLAN_DIRECTORIES 8
+#define PLAN_SETTINGS 32
+#define PLAN_READINGS 16
+#define PLAN_IDENTITIES 65536u
+
+enum plan_tag {
+	PLAN_ROOT = 1,		/* string, absolute */
+	PLAN_ARGUMENT,		/* string; repeated, the first is absolute */
+	PLAN_VARIABLE,		/* string NAME=VALUE; repeated */
+	PLAN_DIRECTORY,		/* string, absolute in the cell */
+	PLAN_HOSTNAME,		/* string, 1..64 bytes */
+	PLAN_IDENTITY,		/* u32 first uid, u32 count, string lock file */
+	PLAN_PROGRAM,		/* string name, rest: content */
+	PLAN_LIMITS,		/* 6 u64, see struct plan */
+	PLAN_RLIMIT,		/* u32 resource, u64 soft, u64 hard; repeated */
+	PLAN_FILTER,		/* struct sock_filter[] */
+	PLAN_CGROUP_DIRECTORY,	/* string, absolute; repeated */
+	PLAN_CGROUP_SETTING,	/* string file, string value; repeated */
+	PLAN_CGROUP_READING,	/* string label, string file; repeated */
+	PLAN_CGROUP_CPU,	/* u32 unit, string file */
+	PLAN_CGROUP_JOIN,	/* string file, written `0` to join; repeated */
+	PLAN_CGROUP_INTO,	/* string, a version 2 directory to start in */
+	PLAN_TAGS
+};
+
+/* Flag of a PLAN_CGROUP_SETTING: that the file is missing is no fault. */
+#define PLAN_OPTIONAL 1u
+
+struct plan_rlimit {
+	uint32_t resource;
+	uint64_t soft;
+	uint64_t hard;
+};
+
+struct plan_setting {
+	const char *file;
+	const char *value;
+	bool optional;
+};
+
+struct plan_reading {
+	const char *label;
+	const char *file;
+};
+
+/* Everything points into the decoded bytes, which must outlive it. */
+struct plan {
+	const char *root;
+	const char *directory;
+	const char *hostname;
+	const char *arguments[PLAN_STRINGS + 1];	/* NULL at the end */
+	const char *variables[PLAN_STRINGS + 1];	/* NULL at the end */
+	size_t argument_count;
+	size_t variable_count;
+	const char *program_name;			/* NULL: none */
+	const unsigned char *program;
+	size_t program_length;
+	uint32_t uid_first;
+	uint32_t uid_count;
+	const char *uid_lock;
+	uint64_t wall_ms;
+	uint64_t cpu_ms;
+	uint64_t output_bytes;
+	uint64_t tmp_bytes;
+	uint64_t tmp_inodes;
+	uint64_t denials;
+	struct plan_rlimit rlimits[PLAN_RLIMITS];
+	size_t rlimit_count;
+	struct sock_filter filter[BPF_MAXINSNS];
+	size_t filter_length;				/* instructions */
+	const char *directories[PLAN_DIRECTORIES];
+	size_t directory_count;
+	struct plan_setting settings[PLAN_SETTINGS];
+	size_t setting_count;
+	struct plan_reading readings[PLAN_READINGS];
+	size_t reading_count;
+	const char *joins[PLAN_DIRECTORIES];
+	size_t join_count;
+	const char *into;				/* NULL: none */
+	const char *cpu_file;
+	bool cpu_is_micros;		/* `usage_usec N`, not only ns */
+};
+
+enum plan_fault {
+	PLAN_OK,
+	PLAN_BAD_MAGIC,
+	PLAN_BAD_RECORD,	/* unknown tag or flags, or too long */
+	PLAN_BAD_VALUE,		/* of the wrong form or out of its range */
+	PLAN_TOO_MANY,		/* records of one kind */
+	PLAN_INCOMPLETE,	/* a record that every plan has is missing */
+};
+
+/*
+ * Decodes `length` bytes.  No side effects; `*plan` is undefined unless the
+ * answer is PLAN_OK.
+ */
+enum plan_fault plan_decode(const unsigned char *bytes, size_t length,
+			    struct plan *plan);
+
+#endif

@@ -1,0 +1,210 @@
+#define _GNU_SOURCE
+#include "inside.h"
+#include "system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define DIGITS 24
+/* Room for the program's folder, its page of slack and the inodes. */
+#define RUN_SLACK 65536u
+
+/* Nothing that is mounted from here on may reach the host's mounts. */
+int root_make_private(struct inside *inside)
+{
+	(void)inside;	/* a step_function like the others */
+	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+/*
+ * Mounts the root read-only over itself.  Not recursive: whatever somebody
+ * has mounted below that folder does not belong to the image.
+ */
+int root_attach(struct inside *inside)
+{
+	int folder = open(inside->plan->root,
+			  O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int tree;
+
+	if (folder < 0)
+		return -1;
+	tree = system_open_tree(folder, "", OPEN_TREE_CLONE |
+				OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (tree < 0 ||
+	    system_mount_setattr(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+				 MOUNT_ATTR_NODEV) < 0 ||
+	    system_move_mount(tree, folder) < 0)
+		return -1;
+	system_close(folder);
+	inside->root = tree;
+	return 0;
+}
+
+/*
+ * The image is not ours: a link or a mount in the place of a folder must
+ * never lead us anywhere.  All later work goes by the descriptor.
+ */
+static int open_folder(int root, const char *name, int *folder)
+{
+	*folder = system_openat2(root, name, O_PATH | O_DIRECTORY | O_CLOEXEC,
+				 RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS |
+				 RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
+	return *folder < 0 ? -1 : 0;
+}
+
+int root_open_tmp(struct inside *inside)
+{
+	return open_folder(inside->root, "tmp", &inside->tmp);
+}
+
+int root_open_dev(struct inside *inside)
+{
+	return open_folder(inside->root, "dev", &inside->dev);
+}
+
+int root_open_run(struct inside *inside)
+{
+	return open_folder(inside->root, "run", &inside->run);
+}
+
+static const char *decimal(uint64_t number, char *digits)
+{
+	char *start = digits + DIGITS;
+
+	*--start = '\0';
+	do {
+		*--start = (char)('0' + number % 10);
+		number /= 10;
+	} while (number != 0);
+	return start;
+}
+
+struct tmpfs {
+	uint64_t bytes;
+	uint64_t inodes;
+	const char *mode;
+	unsigned int attributes;	/* MOUNT_ATTR_* */
+};
+
+/* A new tmpfs that is mounted nowhere yet. */
+static int make_tmpfs(const struct tmpfs *options)
+{
+	char size[DIGITS], inodes[DIGITS];
+	int tree = -1;
+	int context = system_fsopen("tmpfs");
+
+	if (context < 0)
+		return -1;
+	if (system_fsconfig_string(context, "size",
+				   decimal(options->bytes, size)) == 0 &&
+	    system_fsconfig_string(context, "nr_inodes",
+				   decimal(options->inodes, inodes)) == 0 &&
+	    system_fsconfig_string(context, "mode", options->mode) == 0 &&
+	    system_fsconfig_create(context) == 0)
+		tree = system_fsmount(context, options->attributes);
+	system_close(context);
+	return tree;
+}
+
+/* Mounts it with `attributes` in addition, and forgets both descriptors. */
+static int attach(int tree, unsigned int attributes, int folder)
+{
+	if ((attributes != 0 && system_mount_setattr(tree, attributes) < 0) ||
+	    system_move_mount(tree, folder) < 0)
+		return -1;
+	system_close(tree);
+	system_close(folder);
+	return 0;
+}
+
+/* noexec: nothing that a run has written is ever mapped as code. */
+int root_mount_tmp(struct inside *inside)
+{
+	int tree = make_tmpfs(&(struct tmpfs){
+		.bytes = inside->plan->tmp_bytes,
+		.inodes = inside->plan->tmp_inodes,
+		.mode = "1777",
+		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+			      MOUNT_ATTR_NOEXEC,
+	});
+
+	return tree < 0 ? -1 : attach(tree, 0, inside->tmp);
+}
+
+int root_mount_dev(struct inside *inside)
+{
+	/* Source: Documentation/admin-guide/devices.txt, major 1. */
+	static const struct {
+		const char *name;
+		unsigned int minor;
+	} devices[] = {
+		{ "null", 3 }, { "zero", 5 }, { "full", 7 },
+		{ "random", 8 }, { "urandom", 9 },
+	};
+	int tree = make_tmpfs(&(struct tmpfs){
+		.bytes = 4096, .inodes = 16, .mode = "0755",
+		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+	});
+
+	if (tree < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+		if (mknodat(tree, devices[i].name, S_IFCHR | 0666,
+			    makedev(1, devices[i].minor)) < 0)
+			return -1;
+	}
+	return attach(tree, MOUNT_ATTR_RDONLY, inside->dev);
+}
+
+static int write_program(int tree, const struct plan *plan)
+{
+	int folder, file, answer;
+
+	if (mkdirat(tree, "program", 0755) < 0)
+		return -1;
+	folder = openat(tree, "program", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
+		return -1;
+	file = openat(folder, plan->program_name,
+		      O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	system_close(folder);
+	if (file < 0)
+		return -1;
+	answer = system_write(file, plan->program, plan->program_length);
+	system_close(file);
+	return answer;
+}
+
+int root_mount_run(struct inside *inside)
+{
+	const struct plan *plan = inside->plan;
+	int tree = make_tmpfs(&(struct tmpfs){
+		.bytes = plan->program_length + RUN_SLACK, .inodes = 8,
+		.mode = "0755",
+		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+			      MOUNT_ATTR_NOEXEC,
+	});
+
+	if (tree < 0 ||
+	    (plan->program_name != NULL && write_program(tree, plan) < 0))
+		return -1;
+	return attach(tree, MOUNT_ATTR_RDONLY, inside->run);
+}
+
+/*
+ * Both names are the new root: the old one is mounted over it for a moment
+ * and then taken away, so that no folder for it is needed: pivot_root(2).
+ */
+int root_pivot(struct inside *inside)
+{
+	if (fchdir(inside->root) < 0 || system_pivot_root(".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0)
+		return -1;
+	system_close(inside->root);
+	return chdir("/");
+}

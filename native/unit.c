@@ -1,0 +1,101 @@
+/* Tests of the pure modules, run under ASan and UBSan. Prints `ok N`. */
+#include "denials.h"
+#include "plan.h"
+#include "status.h"
+#include "steps.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int checks;
+
+static void check(bool is_true, const char *what)
+{
+	checks++;
+	if (is_true)
+		return;
+	fprintf(stderr, "not true: %s\n", what);
+	exit(1);
+}
+
+static void check_steps(void)
+{
+	for (unsigned int step = 0; step < STEP_COUNT; step++) {
+		const char *name = step_name(step);
+
+		check(name != NULL && name[0] != '\0', "a step has a name");
+		check(strspn(name, "abcdefghijklmnopqrstuvwxyz-") ==
+		      strlen(name), "a name is lower-case words");
+	}
+	check(strcmp(step_name(STEP_COUNT), "unknown") == 0, "no such step");
+	check(strcmp(step_name(UINT_MAX), "unknown") == 0, "no such step");
+}
+
+static void check_denials(void)
+{
+	static struct denials denials;
+
+	for (int nr = 0; nr < 1000; nr++) {
+		denials_add(&denials, 1, nr);
+		denials_add(&denials, 1, nr);
+	}
+	denials_add(&denials, 2, 0);
+	check(denials.count == DENIALS_ROWS, "rows are bounded");
+	check(denials.total == 2001, "all are counted");
+	check(denials.rows[0].count == 2, "one row for one call");
+	check(denials.rows[63].nr == 63, "rows in the order of their coming");
+}
+
+static void check_records(const char *wanted, const char *what)
+{
+	size_t length;
+	const char *records = status_records(&length);
+
+	check(length == strlen(wanted) &&
+	      memcmp(records, wanted, length) == 0, what);
+}
+
+static void check_status(void)
+{
+	size_t before, after;
+	const char *records;
+
+	status_key("one");
+	status_number(0);
+	status_number(-1);
+	status_number(INT64_MIN);
+	check_records("", "a record that is not ended is none");
+	status_end();
+	check_records("one 0 -1 -9223372036854775808\n", "numbers");
+	status_key("two");
+	status_text("a\nb\x7f\x80\xff\033[31m\0c", 13);
+	status_end();
+	check_records("one 0 -1 -9223372036854775808\n"
+		      "two a b    [31m c\n", "text is made harmless");
+	for (int i = 0; i < 100; i++) {
+		char text[400];
+
+		memset(text, 'x', sizeof(text));
+		status_key("long");
+		status_text(text, sizeof(text));
+		status_end();
+	}
+	status_records(&before);
+	check(before <= 16384, "the buffer is bounded");
+	status_key("x");
+	status_end();
+	records = status_records(&after);
+	check(after == before, "nothing comes after what was left out");
+	check(records[after - 1] == '\n', "the last record is whole");
+}
+
+int main(void)
+{
+	check_steps();
+	check_denials();
+	check_status();
+	printf("ok %d\n", checks);
+	return 0;
+}

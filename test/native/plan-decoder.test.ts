@@ -1,0 +1,135 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodePlan } from '../../src/run/launch-plan.ts';
+import { SMALL_PLAN } from '../run/launch-plans.ts';
+import { NATIVE } from './toy-cell.ts';
+
+const [OK, BAD_MAGIC, BAD_RECORD, BAD_VALUE, TOO_MANY, INCOMPLETE] = ['0', '1', '2', '3', '4', '5'];
+const WHOLE = Buffer.from(encodePlan(SMALL_PLAN));
+
+/** A record with any tag, flags and claimed length. */
+function record(tag: number, body: Uint8Array, claim = { flags: 0, length: body.length }): Buffer {
+  const header = Buffer.alloc(8);
+  header.writeUInt16LE(tag, 0);
+  header.writeUInt16LE(claim.flags, 2);
+  header.writeUInt32LE(claim.length, 4);
+  return Buffer.concat([header, body]);
+}
+
+describe('plan_decode() under ASan and UBSan', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'rootcellar-plan-'));
+    execFileSync('make', ['-s', '-C', NATIVE, `BUILD=${folder}`, `${folder}/cell-fuzz-plan`, `${folder}/unit`]);
+  }, 120_000);
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** The answer to each plan; a sanitizer's finding is an error. */
+  function decode(plans: readonly Uint8Array[]): readonly string[] {
+    const input = plans.flatMap((plan) => {
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(plan.length);
+      return [length, plan];
+    });
+    const run = spawnSync(join(folder, 'cell-fuzz-plan'), { input: Buffer.concat(input), encoding: 'utf8' });
+    expect(run.stderr).toBe('');
+    expect(run.status).toBe(0);
+    return run.stdout.trim().split('\n');
+  }
+
+  it('passes the tests of the pure C modules', () => {
+    expect(execFileSync(join(folder, 'unit'), { encoding: 'utf8' })).toMatch(/^ok \d+\n$/);
+  });
+
+  it('takes a plan of encodePlan()', () => {
+    expect(decode([WHOLE])).toEqual([OK]);
+  });
+
+  it('refuses every beginning of a plan', () => {
+    const beginnings = Array.from({ length: WHOLE.length }, (_, length) => WHOLE.subarray(0, length));
+    expect(decode(beginnings)).not.toContain(OK);
+  });
+
+  it.each<[string, string | undefined, Uint8Array]>([
+    ['other magic', BAD_MAGIC, Buffer.concat([Buffer.from('X'), WHOLE.subarray(1)])],
+    ['an unknown tag', BAD_RECORD, Buffer.concat([WHOLE, record(99, Buffer.alloc(4))])],
+    ['tag zero', BAD_RECORD, Buffer.concat([WHOLE, record(0, Buffer.alloc(4))])],
+    ['an unknown flag', BAD_RECORD, Buffer.concat([WHOLE, record(2, Buffer.from('a\0'), { flags: 1, length: 2 })])],
+    [
+      'a length beyond the end',
+      BAD_RECORD,
+      Buffer.concat([WHOLE, record(2, Buffer.from('a\0'), { flags: 0, length: 3 })]),
+    ],
+    [
+      'the largest length',
+      BAD_RECORD,
+      Buffer.concat([WHOLE, record(2, Buffer.from('a\0'), { flags: 0, length: 0xffffffff })]),
+    ],
+    ['a second root', BAD_RECORD, Buffer.concat([WHOLE, record(1, Buffer.from('/\0'))])],
+    ['a string without NUL', BAD_VALUE, Buffer.concat([WHOLE, record(2, Buffer.from('a'))])],
+    ['a string with two NULs', BAD_VALUE, Buffer.concat([WHOLE, record(2, Buffer.from('a\0b\0'))])],
+    ['an empty string record', BAD_VALUE, Buffer.concat([WHOLE, record(2, Buffer.alloc(0))])],
+    ['a relative join', BAD_VALUE, Buffer.concat([WHOLE, record(15, Buffer.from('tasks\0'))])],
+    [
+      'a resource limit above its hard one',
+      BAD_VALUE,
+      Buffer.concat([WHOLE, record(9, Buffer.from([4, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]))]),
+    ],
+    [
+      'too many arguments',
+      TOO_MANY,
+      Buffer.concat([WHOLE, ...Array.from({ length: 1024 }, () => record(2, Buffer.from('\0')))]),
+    ],
+    [
+      'too many joins',
+      TOO_MANY,
+      Buffer.concat([WHOLE, ...Array.from({ length: 8 }, () => record(15, Buffer.from('/\0')))]),
+    ],
+    ['nothing but magic', INCOMPLETE, WHOLE.subarray(0, 8)],
+  ])('refuses %s', (_, answer, plan) => {
+    expect(decode([plan])).toEqual([answer]);
+  });
+
+  it.each([
+    ['root id 0', { identities: { firstUid: 0, count: 1, lockFile: '/l' } }],
+    ['ids beyond what a uid can be', { identities: { firstUid: 2 ** 31, count: 9, lockFile: '/l' } }],
+    ['no ids', { identities: { firstUid: 200_000, count: 0, lockFile: '/l' } }],
+    ['no wall limit', { limits: { ...SMALL_PLAN.limits, wallMs: 0 } }],
+    ['an endless wall limit', { limits: { ...SMALL_PLAN.limits, wallMs: 2 ** 50 } }],
+    ['an unlimited /tmp', { limits: { ...SMALL_PLAN.limits, tmpBytes: 0 } }],
+    ['a filter of half an instruction', { filter: Buffer.alloc(12) }],
+    ['no filter', { filter: Buffer.alloc(0) }],
+    ['a filter of 4097 instructions', { filter: Buffer.alloc(8 * 4097) }],
+    ['a relative root', { root: 'image' }],
+    ['a relative program', { arguments: ['x'] }],
+    ['a long host name', { hostname: 'a'.repeat(65) }],
+  ])('refuses %s', (_, change) => {
+    expect(decode([encodePlan({ ...SMALL_PLAN, ...change })])).toEqual([BAD_VALUE]);
+  });
+
+  it('answers any bytes, and reads none beyond them', () => {
+    const mutations = fc.array(fc.tuple(fc.nat(WHOLE.length - 1), fc.integer({ min: 0, max: 255 })), { maxLength: 6 });
+    const mutated = mutations.map((changes) => {
+      const plan = Buffer.from(WHOLE);
+      for (const [index, byte] of changes) plan[index] = byte;
+      return plan;
+    });
+    const random = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.concat([WHOLE.subarray(0, 8), bytes]));
+    const records = fc
+      .array(fc.tuple(fc.nat(17), fc.uint8Array({ maxLength: 60 }), fc.nat(80)), { maxLength: 12 })
+      .map((rows) =>
+        Buffer.concat([WHOLE, ...rows.map(([tag, body, length]) => record(tag, body, { flags: 0, length }))]),
+      );
+    const plan = fc.oneof(mutated, random, records);
+    fc.assert(
+      fc.property(fc.array(plan, { minLength: 200, maxLength: 200 }), (plans) => {
+        expect(decode(plans)).toHaveLength(200);
+      }),
+      { numRuns: 25 },
+    );
+  });
+});
