@@ -10,7 +10,14 @@ export default defineConfig({
       // Real builds and real cells: one file at a time, so that limits on time mean something on two cores.
       {
         extends: true,
-        test: { name: 'e2e', include: E2E, testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false },
+        test: {
+          name: 'e2e',
+          include: E2E,
+          globalSetup: 'test/support/e2e-folder.ts',
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
       },
     ],
   },

@@ -28,7 +28,7 @@ function withoutAmounts(event: object): { readonly [key: string]: Json | undefin
   return Object.fromEntries(
     Object.entries(event).map(([key, value]: [string, Json]) => [
       key,
-      typeof value === 'object' ? { ...value } : value,
+      typeof value === 'object' ? Object.fromEntries(Object.entries(value ?? {})) : value,
     ]),
   );
 }

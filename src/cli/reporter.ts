@@ -13,12 +13,18 @@ export interface Reporter {
   failure(error: unknown): void;
 }
 
+/** The part of a stream that reporters need. */
+export interface Screen {
+  readonly isTTY?: boolean;
+  write(text: string): boolean;
+}
+
 export interface ReporterOptions {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
+  readonly stdout: Screen;
+  readonly stderr: Screen;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 

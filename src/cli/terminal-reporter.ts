@@ -46,8 +46,8 @@ function beginStep(
   steps: Map<StepName, ShownStep>,
   event: ProgressEvent & { kind: 'begin' },
 ): Promise<unknown> {
-  let finish: () => void = () => undefined;
-  let fail: (error: Error) => void = () => undefined;
+  let finish = nothing;
+  let fail: (error: Error) => void = nothing;
   const ended = new Promise<void>((resolve, reject) => {
     finish = resolve;
     fail = reject;
@@ -61,6 +61,9 @@ function beginStep(
   const list = new Listr([{ title: event.title, task: work }], { exitOnError: false, collectErrors: false });
   return before.then(() => list.run());
 }
+
+/** Stands in until the promise has given its own. */
+function nothing(): void {}
 
 function updateStep(step: ShownStep | undefined, event: ProgressEvent & { kind: 'advance' | 'end' }): void {
   if (step === undefined) return;

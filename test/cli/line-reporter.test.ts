@@ -1,11 +1,17 @@
-import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
-import { createReporter } from '../../src/cli/reporter.ts';
+import { createReporter, type Screen } from '../../src/cli/reporter.ts';
 
-function memory(): NodeJS.WriteStream & { text: () => string } {
-  const stream = new PassThrough();
-  const text = (): string => (stream.read() as Buffer | null)?.toString() ?? '';
-  return Object.assign(stream, { text, isTTY: false }) as unknown as NodeJS.WriteStream & { text: () => string };
+/** A stream that is no terminal and keeps what it gets. */
+function memory(): Screen & { readonly text: () => string } {
+  const parts: string[] = [];
+  return {
+    isTTY: false,
+    write: (text) => {
+      parts.push(text);
+      return true;
+    },
+    text: () => parts.join(''),
+  };
 }
 
 async function speak(flags: {

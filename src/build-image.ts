@@ -1,0 +1,140 @@
+import { assembleTree } from './assemble/assemble-tree.ts';
+import { libraryPackage } from './assemble/library-packages.ts';
+import type { Tree } from './assemble/tree.ts';
+import type { Architecture } from './base/architecture.ts';
+import { shortDigest, type Digest } from './base/digest.ts';
+import { RootcellarError } from './base/rootcellar-error.ts';
+import { compileArtifacts, type CompiledArtifacts } from './compile-artifacts.ts';
+import { generatedContents } from './generated-contents.ts';
+import { imageManifest, ownFiles, type ImageIdentity } from './image-files.ts';
+import type { LockedTarget, Lockfile } from './lock/lockfile.ts';
+import { targetKey } from './lock/target-key.ts';
+import { writeRootfs, type Rootfs } from './pack/rootfs-writer.ts';
+import type { PipelineContext } from './pipeline-context.ts';
+import { prepareArtifacts } from './prepare-artifacts.ts';
+import type { Recipe } from './recipe/recipe.ts';
+import { openContents } from './store/contents.ts';
+import { manifestJson } from './store/image-manifest.ts';
+import type { Image } from './store/image-record.ts';
+import { findByInputs, readTree } from './store/images.ts';
+import { putImage } from './store/put-image.ts';
+
+export interface BuildRequest {
+  readonly recipe: Recipe;
+  /** Must match the recipe: see `checkDrift`. */
+  readonly lock: Lockfile;
+  readonly architecture: Architecture;
+  /** Absolute path for the tar; undefined: only the store gets the image. */
+  readonly output: string | undefined;
+}
+
+/**
+ * Lockfile → image: download, unpack, compile, assemble, pack, put. Nothing is resolved here.
+ * Throws E_NOT_REPRODUCED when the tar is not the one that the lockfile promises, and what the stages throw.
+ */
+export async function buildImage(request: BuildRequest, context: PipelineContext): Promise<Image> {
+  const { recipe, lock, architecture } = request;
+  const target = lockedTarget(lock, architecture);
+  const key = targetKey(lock, architecture, target);
+  const existing = await findByInputs(context.store, key);
+  if (existing !== undefined) return existingImage(existing, request, context);
+
+  const prepared = await prepareArtifacts({ recipe, architecture, target, format: lock.format }, context);
+  const compiled = await compileArtifacts(
+    { prepared, target, architecture, suite: recipe.base.suite, format: lock.format },
+    context,
+  );
+  const assembled = await assembleImage({ ...request, target, key, compiled }, context);
+  const { diffId, size } = await packImage({ ...assembled, promise: target.diffId, output: request.output }, context);
+  const { tree, unpackedKeys, manifest } = assembled;
+  return putImage(context.store, {
+    name: recipe.name,
+    architecture,
+    diffId,
+    size,
+    inputsKey: key,
+    manifest: manifestJson(manifest),
+    tree,
+    unpackedKeys,
+  });
+}
+
+/** The part of a lockfile that is for `architecture`. Throws E_LOCK_DRIFT when there is none. */
+function lockedTarget(lock: Lockfile, architecture: Architecture): LockedTarget {
+  const target = lock.targets.get(architecture);
+  if (target !== undefined) return target;
+  throw new RootcellarError(
+    'E_LOCK_DRIFT',
+    `the lockfile of \`${lock.recipe.name}\`: has nothing for ${architecture}`,
+    {
+      hint: `add ${architecture} to \`architectures\` in recipe.yaml and run \`rootcellar lock\``,
+    },
+  );
+}
+
+async function existingImage(image: Image, { lock, output }: BuildRequest, context: PipelineContext): Promise<Image> {
+  const promise = lock.targets.get(image.architecture)?.diffId;
+  checkPromise(image.diffId, promise);
+  if (output === undefined) return image;
+  const tree = await readTree(context.store, image);
+  const { unpackedKeys } = image;
+  await packImage({ tree, unpackedKeys, promise: image.diffId, output }, context);
+  return image;
+}
+
+interface Assembly extends ImageIdentity {
+  readonly compiled: CompiledArtifacts;
+}
+
+async function assembleImage(assembly: Assembly, context: PipelineContext) {
+  const { recipe, lock, architecture, target, compiled } = assembly;
+  const { store, progress } = context;
+  progress({ kind: 'begin', step: 'assemble', title: `assemble ${recipe.name} for ${architecture}` });
+  const manifest = imageManifest(assembly);
+  const generated = generatedContents();
+  const contents = openContents(store, compiled.keys);
+  try {
+    const { tree, warnings } = await assembleTree({
+      system: { architecture, suite: recipe.base.suite, interpreter: target.interpreter },
+      epoch: lock.epoch.seconds,
+      parts: compiled.parts,
+      files: recipe.files,
+      ownFiles: ownFiles(assembly, manifest),
+      contents,
+      sink: generated.sink,
+      packageOf: (library) => libraryPackage(library, recipe.base.suite),
+    });
+    progress({ kind: 'end', step: 'assemble', summary: `${tree.size} entries, no shared object missing` });
+    for (const message of warnings) progress({ kind: 'warning', message });
+    return { manifest, tree, unpackedKeys: [...compiled.keys, await generated.keep(store)] };
+  } finally {
+    contents.close();
+  }
+}
+
+interface Packing {
+  readonly tree: Tree;
+  readonly unpackedKeys: readonly Digest[];
+  /** The identity that the tar must have, where it is known. */
+  readonly promise: Digest | undefined;
+  readonly output: string | undefined;
+}
+
+async function packImage({ tree, unpackedKeys, promise, output }: Packing, context: PipelineContext): Promise<Rootfs> {
+  const { store, signal, progress } = context;
+  const contents = openContents(store, unpackedKeys);
+  const check = (diffId: Digest): void => checkPromise(diffId, promise);
+  try {
+    return await writeRootfs({ tree, contents, output, check, signal, progress });
+  } finally {
+    contents.close();
+  }
+}
+
+function checkPromise(diffId: Digest, promise: Digest | undefined): void {
+  if (promise === undefined || promise === diffId) return;
+  const message = `the lockfile promises ${shortDigest(promise)}, the build gave ${shortDigest(diffId)}`;
+  throw new RootcellarError('E_NOT_REPRODUCED', message, {
+    hint: 'was the lockfile edited, or made by another version? `rootcellar lock` makes it anew',
+  });
+}

@@ -1,0 +1,103 @@
+import { resolve } from 'node:path';
+import { parseArchitecture, type Architecture } from '../base/architecture.ts';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import { formatSize } from '../base/units.ts';
+import { buildImage } from '../build-image.ts';
+import { checkDrift } from '../lock/drift.ts';
+import { lockfilePath, readLockfile, writeLockfile } from '../lock/lockfile-files.ts';
+import type { Lockfile } from '../lock/lockfile.ts';
+import type { PipelineContext } from '../pipeline-context.ts';
+import type { Recipe } from '../recipe/recipe.ts';
+import type { Image } from '../store/image-record.ts';
+import type { CommandContext } from './command-context.ts';
+import type { BuildFlags } from './command-line.ts';
+import { requiredLockfile } from './lock-verb.ts';
+import { openRecipe, withPipeline } from './pipeline.ts';
+
+/** `rootcellar build`, `build-rootfs`. */
+export async function buildVerb(context: CommandContext, path: string, flags: BuildFlags): Promise<number> {
+  const recipe = await openRecipe(path);
+  const architectures = wantedArchitectures(recipe, flags);
+  const output = outputPath(flags, architectures);
+  for (const image of await withPipeline(context, (pipeline) =>
+    buildAll(recipe, { architectures, output, flags }, pipeline),
+  )) {
+    const { name, architecture, diffId, size, generation } = image;
+    const text = `${name} ${architecture} ${diffId} ${formatSize(size)}\n`;
+    context.reporter.result(text, { name, architecture, diff_id: diffId, size, generation, output });
+  }
+  return 0;
+}
+
+interface Builds {
+  readonly architectures: readonly Architecture[];
+  readonly output: string | undefined;
+  readonly flags: BuildFlags;
+}
+
+/** Builds recipe `recipe` for `run`: with the lockfile that is there, else with a new one. */
+export async function buildRecipe(
+  recipe: Recipe,
+  architecture: Architecture,
+  pipeline: PipelineContext,
+): Promise<Image> {
+  const builds = { architectures: [architecture], output: undefined, flags: { arch: [] } };
+  const [image] = await buildAll(recipe, builds, pipeline);
+  if (image === undefined) throw new Error('unreachable: one architecture gave no image');
+  return image;
+}
+
+async function buildAll(recipe: Recipe, builds: Builds, pipeline: PipelineContext): Promise<readonly Image[]> {
+  const { architectures, output, flags } = builds;
+  const lock = flags.locked === true ? await requiredLockfile(recipe) : await presentLockfile(recipe, pipeline);
+  checkDrift(lock.recipe, recipe);
+  const images: Image[] = [];
+  for (const architecture of architectures) {
+    images.push(await buildImage({ recipe, lock, architecture, output }, pipeline));
+  }
+  if (flags.locked !== true) await writeLockfile(lockfilePath(recipe), withIdentities(lock, images));
+  return images;
+}
+
+/** Without a lockfile, one is made, and that is said. */
+async function presentLockfile(recipe: Recipe, pipeline: PipelineContext): Promise<Lockfile> {
+  const present = await readLockfile(lockfilePath(recipe));
+  if (present !== undefined) return present;
+  const { lockRecipe } = await import('../lock-recipe.ts');
+  const { lock } = await lockRecipe({ recipe, upgrade: 'none' }, pipeline);
+  pipeline.progress({
+    kind: 'warning',
+    message: `\`${lockfilePath(recipe)}\`: there was no lockfile, so one was made`,
+    hint: 'commit it: with it, every build gives these bytes',
+  });
+  return lock;
+}
+
+/** A first build finds out what the lockfile then promises. */
+function withIdentities(lock: Lockfile, images: readonly Image[]): Lockfile {
+  const targets = new Map(lock.targets);
+  for (const { architecture, diffId } of images) {
+    const target = targets.get(architecture);
+    if (target !== undefined) targets.set(architecture, { ...target, diffId });
+  }
+  return { ...lock, targets };
+}
+
+function wantedArchitectures(recipe: Recipe, { arch }: BuildFlags): readonly Architecture[] {
+  if (arch.length === 0) return recipe.architectures;
+  return arch.map((name) => {
+    const architecture = parseArchitecture(name);
+    if (architecture !== undefined && recipe.architectures.includes(architecture)) return architecture;
+    throw new RootcellarError('E_USAGE', `--arch: the recipe is not for \`${name}\``, {
+      hint: `use one of ${recipe.architectures.join(', ')}`,
+    });
+  });
+}
+
+function outputPath({ output }: BuildFlags, architectures: readonly Architecture[]): string | undefined {
+  if (output === undefined) return undefined;
+  if (architectures.length === 1) return resolve(output);
+  throw new RootcellarError('E_USAGE', '-o: one file cannot hold the tars of several architectures', {
+    hint: 'add --arch amd64, and build each by itself',
+  });
+}

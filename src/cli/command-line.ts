@@ -1,0 +1,143 @@
+import { Command, CommanderError } from 'commander';
+import type { CommonFlags, Verb } from './command-context.ts';
+import { runVerb } from './command-context.ts';
+
+/** Exit status of a wrong command line. */
+const USAGE = 2;
+
+/** Runs one command line and returns its exit status. Each verb's code is loaded only when it is called. */
+export async function runCommandLine(words: readonly string[], name = 'rootcellar'): Promise<number> {
+  let status = 0;
+  const run = async (flags: CommonFlags, work: Verb): Promise<void> => {
+    status = await runVerb(flags, work);
+  };
+  try {
+    await commandTree(name, run).parseAsync([...words], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : USAGE;
+  }
+  return status;
+}
+
+type Run = (flags: CommonFlags, work: Verb) => Promise<void>;
+
+function commandTree(name: string, run: Run): Command {
+  const program = new Command(name)
+    .description('Builds root filesystems from recipes and runs code in them.')
+    .version('0.1.0')
+    .exitOverride()
+    .showSuggestionAfterError();
+  addBuildingVerbs(program, run);
+  addRunVerb(program, run);
+  addLookingVerbs(program, run);
+  return program;
+}
+
+function addBuildingVerbs(program: Command, run: Run): void {
+  addVerb(program, 'lock <recipe>', {
+    summary: 'resolve a recipe to exact artifacts and write its lockfile',
+    example: 'lock recipes/python',
+  })
+    .option('--check', 'only say whether the lockfile matches the recipe')
+    .option('--upgrade', 'take the newest versions that the recipe allows')
+    .option('--upgrade-package <name>', 'take the newest version of one package (repeatable)', collect, [])
+    .action(async (recipe: string, flags: CommonFlags & LockFlags) => {
+      const { lockVerb } = await import('./lock-verb.ts');
+      await run(flags, (context) => lockVerb(context, recipe, flags));
+    });
+  addVerb(program, 'build <recipe>', {
+    summary: 'make the root filesystem of a lockfile',
+    example: 'build recipes/python -o python.tar',
+  })
+    .option('--arch <name>', 'architecture to build (repeatable; default: all of the recipe)', collect, [])
+    .option('-o, --output <file>', 'write the tar to this file')
+    .option('--locked', 'fail where the lockfile would have to be written')
+    .action(async (recipe: string, flags: CommonFlags & BuildFlags) => {
+      const { buildVerb } = await import('./build-verb.ts');
+      await run(flags, (context) => buildVerb(context, recipe, flags));
+    });
+}
+
+function addRunVerb(program: Command, run: Run): void {
+  addVerb(program, 'run <image> [words...]', { summary: 'run a program in a cell', example: 'run python -- hello.py' })
+    .usage('<image> [-c CODE | FILE | -] [-- ARGS]')
+    .option('-c <code>', 'program text')
+    .option('--report <file>', 'write the report of the run to this file')
+    .option('--limit <name=value>', 'another limit than the recipe gives, such as wall=2s (repeatable)', collect, [])
+    .action(async (image: string, words: string[], flags: CommonFlags & RunFlags) => {
+      const { runProgramVerb } = await import('./run-verb.ts');
+      await run(flags, (context) => runProgramVerb(context, { image, words, flags }));
+    });
+}
+
+function addLookingVerbs(program: Command, run: Run): void {
+  addVerb(program, 'images', { summary: 'list the images of the store', example: 'images' }).action(
+    async (flags: CommonFlags) => {
+      const { imagesVerb } = await import('./images-verb.ts');
+      await run(flags, imagesVerb);
+    },
+  );
+  addVerb(program, 'show <image>', {
+    summary: 'what an image holds and how code in it may run',
+    example: 'show python',
+  }).action(async (image: string, flags: CommonFlags) => {
+    const { showVerb } = await import('./show-verb.ts');
+    await run(flags, (context) => showVerb(context, image));
+  });
+  addVerb(program, 'verify <image>', {
+    summary: 'compute every digest of an image again',
+    example: 'verify python',
+  }).action(async (image: string, flags: CommonFlags) => {
+    const { verifyVerb } = await import('./verify-verb.ts');
+    await run(flags, (context) => verifyVerb(context, image));
+  });
+  addVerb(program, 'doctor', {
+    summary: 'what this machine can do, and what to do about the rest',
+    example: 'doctor',
+  }).action(async (flags: CommonFlags) => {
+    const { doctorVerb } = await import('./doctor-verb.ts');
+    await run(flags, doctorVerb);
+  });
+}
+
+export interface LockFlags {
+  readonly check?: boolean;
+  readonly upgrade?: boolean;
+  readonly upgradePackage: readonly string[];
+}
+
+export interface BuildFlags {
+  readonly arch: readonly string[];
+  readonly output?: string;
+  readonly locked?: boolean;
+}
+
+export interface RunFlags {
+  /** Program text. */
+  readonly c?: string;
+  readonly report?: string;
+  /** Each `name=value`. */
+  readonly limit: readonly string[];
+}
+
+interface VerbHelp {
+  readonly summary: string;
+  /** Words after the name of the command. */
+  readonly example: string;
+}
+
+/** A verb with the flags that all verbs have, and an example below its help. */
+function addVerb(program: Command, usage: string, { summary, example }: VerbHelp): Command {
+  return program
+    .command(usage)
+    .description(summary)
+    .option('--json', 'write one JSON object a line to stdout')
+    .option('-q, --quiet', 'no progress')
+    .option('-v, --verbose', 'more progress, as plain lines')
+    .addHelpText('after', `\nExample:\n  ${program.name()} ${example}`);
+}
+
+function collect(value: string, values: readonly string[]): readonly string[] {
+  return [...values, value];
+}

@@ -1,0 +1,41 @@
+import { lockRecipe } from '../lock-recipe.ts';
+import { checkDrift } from '../lock/drift.ts';
+import { lockfilePath, readLockfile } from '../lock/lockfile-files.ts';
+import type { Lockfile } from '../lock/lockfile.ts';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import type { Recipe } from '../recipe/recipe.ts';
+import type { CommandContext } from './command-context.ts';
+import type { LockFlags } from './command-line.ts';
+import { openRecipe, withPipeline } from './pipeline.ts';
+
+/** `rootcellar lock`. Throws E_LOCK_MISSING and E_LOCK_DRIFT with `--check`. */
+export async function lockVerb(context: CommandContext, path: string, flags: LockFlags): Promise<number> {
+  const recipe = await openRecipe(path);
+  const lockfile = lockfilePath(recipe);
+  if (flags.check === true) {
+    checkDrift((await requiredLockfile(recipe)).recipe, recipe);
+    context.reporter.result(`${lockfile}: matches its recipe\n`, { lockfile, matches: true });
+    return 0;
+  }
+  const upgrade = flags.upgrade === true ? 'all' : flags.upgradePackage.length > 0 ? flags.upgradePackage : 'none';
+  const { lock, isChanged } = await withPipeline(context, (pipeline) => lockRecipe({ recipe, upgrade }, pipeline));
+  const summary = isChanged ? `written, ${contentText(lock)}` : `unchanged, ${contentText(lock)}`;
+  context.reporter.result(`${lockfile}: ${summary}\n`, { lockfile, changed: isChanged });
+  return 0;
+}
+
+/** Throws E_LOCK_MISSING. */
+export async function requiredLockfile(recipe: Recipe): Promise<Lockfile> {
+  const path = lockfilePath(recipe);
+  const lock = await readLockfile(path);
+  if (lock !== undefined) return lock;
+  throw new RootcellarError('E_LOCK_MISSING', `\`${path}\`: there is no lockfile`, { hint: 'rootcellar lock RECIPE' });
+}
+
+function contentText({ targets }: Lockfile): string {
+  return [...targets]
+    .map(
+      ([architecture, { debs, wheels }]) => `${architecture}: ${debs.length} Debian packages, ${wheels.length} wheels`,
+    )
+    .join('; ');
+}

@@ -1,0 +1,67 @@
+import { constants } from 'node:os';
+import { formatDuration, formatSize } from '../base/units.ts';
+import type { RunReport } from '../run/run-report.ts';
+
+const TIME_LIMIT = 124;
+const SANDBOX_FAILED = 125;
+
+/**
+ * The exit status for a report: the program's own, 128 + n by a signal, 124 for a time limit, 125 when the sandbox failed.
+ * What was killed for another reason ends as SIGKILL would: 137.
+ */
+export function runStatus({ status, exit_code: exitCode, signal }: RunReport): number {
+  switch (status) {
+    case 'ok':
+    case 'error':
+      return exitCode ?? 1;
+    case 'signal':
+      return 128 + signalNumber(signal);
+    case 'denied':
+      return 128 + signalNumber('SIGSYS');
+    case 'timeout':
+    case 'cpu_limit':
+      return TIME_LIMIT;
+    case 'oom':
+    case 'output_limit':
+    case 'disk_limit':
+    case 'cancelled':
+      return 128 + signalNumber('SIGKILL');
+    case 'rejected':
+    case 'internal':
+      return SANDBOX_FAILED;
+  }
+}
+
+/** What a person should know beyond the program's output; empty when it ended well and by itself. */
+export function runSummary(report: RunReport): string {
+  const { status, limits, signal, error } = report;
+  const lines: string[] = [];
+  const limit = LIMIT_TEXTS[status]?.(report);
+  if (limit !== undefined) lines.push(limit);
+  if (status === 'signal') lines.push(`the program was ended by ${signal ?? 'a signal'}`);
+  if (status === 'cancelled') lines.push('the run was cancelled');
+  if (error !== undefined) lines.push(`error[E_SANDBOX] ${error.message}; nothing was run`);
+  if (status !== 'ok') lines.push(...deniedLines(report));
+  if (report.events.some(({ kind }) => kind === 'pids_max') && status !== 'ok') {
+    lines.push(`it reached its limit of ${limits.processes} processes and threads (\`processes\`)`);
+  }
+  return lines.map((line) => `rootcellar: ${line}\n`).join('');
+}
+
+const LIMIT_TEXTS: Partial<Record<RunReport['status'], (report: RunReport) => string>> = {
+  timeout: ({ limits }) => `time limit: ended after ${formatDuration(limits.wallMs)} (\`wall\`)`,
+  cpu_limit: ({ limits }) => `time limit: ended after ${formatDuration(limits.cpuMs)} of processor time (\`cpu\`)`,
+  oom: ({ limits }) => `out of memory: it needed more than ${formatSize(limits.memoryBytes)} (\`memory\`)`,
+  output_limit: ({ limits }) => `output limit: ended after ${formatSize(limits.outputBytes)} (\`output\`)`,
+  denied: () => 'ended because of a system call that its profile does not allow',
+};
+
+function deniedLines({ denied }: RunReport): readonly string[] {
+  if (denied.length === 0) return [];
+  const calls = denied.map(({ syscall, nr, arch, count }) => `${syscall} (${arch} ${nr}) × ${count}`).join(', ');
+  return [`denied system calls: ${calls}; \`sandbox.syscalls.allow\` in the recipe can add them`];
+}
+
+function signalNumber(name: string | null): number {
+  return Object.entries(constants.signals).find(([known]) => known === name)?.[1] ?? 0;
+}

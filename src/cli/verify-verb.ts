@@ -1,0 +1,27 @@
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import { verifyImage } from '../store/verify-image.ts';
+import type { CommandContext } from './command-context.ts';
+import { namedImage } from './named-image.ts';
+import { withPipeline } from './pipeline.ts';
+
+/** `rootcellar verify`. Throws E_VERIFY_FAILED with one problem for each thing that is wrong. */
+export async function verifyVerb(context: CommandContext, word: string): Promise<number> {
+  const { image, faults } = await withPipeline(context, async (pipeline) => {
+    const found = await namedImage(word, pipeline);
+    return { image: found, faults: await verifyImage(pipeline.store, found) };
+  });
+  if (faults.length > 0) {
+    throw RootcellarError.ofProblems(
+      faults.map((message) => ({
+        code: 'E_VERIFY_FAILED' as const,
+        message,
+        hint: 'rootcellar build RECIPE makes what is damaged anew, once its files are removed',
+      })),
+    );
+  }
+  context.reporter.result(`${image.name} ${image.diffId}: every byte is as promised\n`, {
+    name: image.name,
+    diff_id: image.diffId,
+  });
+  return 0;
+}

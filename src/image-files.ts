@@ -1,0 +1,51 @@
+import type { Architecture } from './base/architecture.ts';
+import { readableJson } from './base/canonical-json.ts';
+import type { Digest } from './base/digest.ts';
+import type { LockedTarget, Lockfile } from './lock/lockfile.ts';
+import { formatSbom } from './pack/sbom.ts';
+import type { Recipe, RecipeFile } from './recipe/recipe.ts';
+import { compileFilter } from './run/filter-compiler.ts';
+import { compilePolicy } from './run/policy.ts';
+import type { ImageManifest } from './store/image-manifest.ts';
+import { manifestJson } from './store/image-manifest.ts';
+
+export interface ImageIdentity {
+  readonly recipe: Recipe;
+  readonly lock: Lockfile;
+  readonly architecture: Architecture;
+  readonly target: LockedTarget;
+  /** The target's key. */
+  readonly key: Digest;
+}
+
+/** What the build says of an image, in the image and in the store. */
+export function imageManifest({ recipe, lock, architecture, target, key }: ImageIdentity): ImageManifest {
+  const { program } = compileFilter(compilePolicy(recipe.sandbox.syscalls, architecture), architecture);
+  return {
+    name: recipe.name,
+    architecture,
+    format: lock.format,
+    key,
+    epoch: lock.epoch.seconds,
+    interpreter: target.interpreter,
+    sandbox: recipe.sandbox,
+    filter: Buffer.from(program).toString('base64'),
+  };
+}
+
+/** The files below `/.rootcellar`: with them an image can be understood, and run, without this program. */
+export function ownFiles(identity: ImageIdentity, manifest: ImageManifest): readonly RecipeFile[] {
+  const { recipe, lock, architecture, target, key } = identity;
+  const { filter, ...told } = manifest;
+  const artifacts = [...target.debs, ...target.wheels];
+  const sbom = formatSbom({ name: recipe.name, key, epoch: lock.epoch.seconds, artifacts });
+  return [
+    ownFile('manifest.json', readableJson(manifestJson(told), 2)),
+    ownFile('sbom.cdx.json', sbom),
+    ownFile(`filters/${architecture}.bpf`, Buffer.from(filter, 'base64')),
+  ];
+}
+
+function ownFile(name: string, content: string | Uint8Array): RecipeFile {
+  return { path: `.rootcellar/${name}`, mode: 0o444, content: Buffer.from(content) };
+}

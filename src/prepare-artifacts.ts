@@ -1,0 +1,141 @@
+import { availableParallelism } from 'node:os';
+import pMap from 'p-map';
+import { unpackArtifact } from './assemble/unpack-artifact.ts';
+import type { UnpackedArtifact } from './assemble/tree.ts';
+import type { Architecture } from './base/architecture.ts';
+import { canonicalJson } from './base/canonical-json.ts';
+import type { Digest } from './base/digest.ts';
+import { digestOf } from './base/digest.ts';
+import { RootcellarError } from './base/rootcellar-error.ts';
+import type { LockedTarget } from './lock/lockfile.ts';
+import { resolverSettings } from './lock-recipe.ts';
+import type { PipelineContext } from './pipeline-context.ts';
+import type { Recipe } from './recipe/recipe.ts';
+import type { Artifact } from './resolve/resolution.ts';
+import { hasArtifact, openArtifact, verifyArtifact } from './store/artifacts.ts';
+import { readUnpacked, writeUnpacked } from './store/unpacked.ts';
+
+export interface PrepareRequest {
+  readonly recipe: Recipe;
+  readonly architecture: Architecture;
+  readonly target: LockedTarget;
+  /** The lockfile's format: another one unpacks anew. */
+  readonly format: number;
+}
+
+/** A locked artifact, unpacked; `key` is the name under which the store has its contents. */
+export interface PreparedArtifact {
+  readonly artifact: Artifact;
+  readonly key: Digest;
+  readonly unpacked: UnpackedArtifact;
+}
+
+type KeyedArtifact = Omit<PreparedArtifact, 'unpacked'>;
+
+/**
+ * Locked artifacts → unpacked artifacts in the store, in the same order. Each is downloaded and unpacked once in the life of
+ * a store; what is there already costs a look.
+ */
+export async function prepareArtifacts(
+  request: PrepareRequest,
+  context: PipelineContext,
+): Promise<readonly PreparedArtifact[]> {
+  const { target } = request;
+  const keyed = [...target.debs, ...target.wheels].map((artifact) => ({
+    artifact,
+    key: unpackedKey(artifact, request),
+  }));
+  const found = new Map<Digest, UnpackedArtifact>();
+  for (const { key } of keyed) {
+    const unpacked = await readUnpacked(context.store, key);
+    if (unpacked !== undefined) found.set(key, unpacked);
+  }
+  const missing = keyed.filter(({ key }) => !found.has(key));
+  if (missing.length > 0) await downloadMissing(missing, request, context);
+  for (const { key, unpacked } of await unpackMissing(missing, request, context)) found.set(key, unpacked);
+  return keyed.map(({ artifact, key }) => ({ artifact, key, unpacked: required(found.get(key)) }));
+}
+
+/** What decides the unpacked form: the bytes, the format, and for a wheel where Python wants it. */
+function unpackedKey(artifact: Artifact, { target, format }: PrepareRequest): Digest {
+  const { kind, name, version, digest } = artifact;
+  const { interpreter } = target;
+  const place =
+    kind === 'deb' || interpreter === undefined
+      ? undefined
+      : { path: interpreter.path, sitePath: interpreter.sitePath, prefix: interpreter.prefix };
+  return digestOf(canonicalJson({ format, kind, name, version, digest, place }));
+}
+
+async function downloadMissing(
+  missing: readonly KeyedArtifact[],
+  { recipe, architecture }: PrepareRequest,
+  context: PipelineContext,
+): Promise<void> {
+  const { store, environment, signal, progress } = context;
+  const absent: Artifact[] = [];
+  for (const { artifact } of missing) {
+    if (!(await hasArtifact(store, artifact.digest, artifact.size))) absent.push(artifact);
+  }
+  if (absent.length === 0) return;
+  const { locateArtifacts } = await import('./resolve/locate.ts');
+  const { downloadArtifacts } = await import('./store/download.ts');
+  const located = await locateArtifacts({ recipe, architecture, artifacts: absent }, resolverSettings(context));
+  await downloadArtifacts(store, located, { environment, signal, progress });
+}
+
+async function unpackMissing(
+  missing: readonly KeyedArtifact[],
+  { target }: PrepareRequest,
+  context: PipelineContext,
+): Promise<readonly PreparedArtifact[]> {
+  if (missing.length === 0) return [];
+  const { signal, progress } = context;
+  const total = { items: missing.length };
+  progress({ kind: 'begin', step: 'unpack', title: `unpack ${missing.length} artifacts`, total });
+  let items = 0;
+  const unpack = async ({ artifact, key }: KeyedArtifact): Promise<PreparedArtifact> => {
+    signal.throwIfAborted();
+    const unpacked = await unpackOne({ artifact, key }, target, context);
+    items += 1;
+    progress({ kind: 'advance', step: 'unpack', done: { items }, detail: artifact.name });
+    return { artifact, key, unpacked };
+  };
+  // Whoever works goes on to the end: the store must not be closed before nobody uses it any more.
+  const options = { concurrency: availableParallelism(), stopOnError: false };
+  const prepared = await pMap(missing, unpack, options).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw allProblems(error);
+  });
+  const files = prepared.reduce((sum, { unpacked }) => sum + unpacked.entries.length, 0);
+  progress({ kind: 'end', step: 'unpack', summary: `${missing.length} artifacts, ${files} files` });
+  return prepared;
+}
+
+async function unpackOne(
+  { artifact, key }: KeyedArtifact,
+  { interpreter }: LockedTarget,
+  { store }: PipelineContext,
+): Promise<UnpackedArtifact> {
+  await verifyArtifact(store, artifact.digest);
+  const source = await openArtifact(store, artifact.digest);
+  try {
+    return await writeUnpacked(store, key, (sink) => unpackArtifact({ artifact, source, interpreter, sink }));
+  } finally {
+    await source.close();
+  }
+}
+
+/** The faults of several artifacts as one error. */
+function allProblems(error: unknown): unknown {
+  if (!(error instanceof AggregateError)) return error;
+  const errors: readonly unknown[] = error.errors;
+  const expected = errors.filter((one) => one instanceof RootcellarError);
+  if (expected.length < errors.length) return errors.find((one) => !(one instanceof RootcellarError));
+  return RootcellarError.ofProblems(expected.flatMap(({ problems }) => problems));
+}
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('unreachable: an artifact was not unpacked');
+  return value;
+}

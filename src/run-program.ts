@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { RootcellarError } from './base/rootcellar-error.ts';
+import type { PipelineContext } from './pipeline-context.ts';
+import type { Limits } from './recipe/recipe.ts';
+import type { Interpreter } from './resolve/resolution.ts';
+import { planCgroups, type CgroupPlan } from './run/cgroup-plan.ts';
+import { probeCgroups } from './run/cgroup-probe.ts';
+import { launchCell, type CellOutcome, type ForwardedSignal } from './run/launch-cell.ts';
+import { programPath, type LaunchPlan, type ProgramFile, type ResourceLimit } from './run/launch-plan.ts';
+import type { RunReport } from './run/run-report.ts';
+import { syscallName } from './run/syscall-tables.ts';
+import { judgeRun } from './run/verdict.ts';
+import { readManifest, type ImageManifest } from './store/image-manifest.ts';
+import type { Image } from './store/image-record.ts';
+import { materialiseRootfs } from './store/rootfs-folder.ts';
+
+/** What is to be run: a file, text given on the command line, or what comes on stdin. */
+export type Program =
+  | { readonly kind: 'file'; readonly file: ProgramFile }
+  | { readonly kind: 'code'; readonly code: string }
+  | { readonly kind: 'stdin' };
+
+export interface RunRequest {
+  readonly image: Image;
+  readonly program: Program;
+  readonly arguments: readonly string[];
+  /** In place of those of the image's recipe. */
+  readonly limits: Partial<Limits>;
+  /** `capture`: the report holds the output; the program reads `input`. */
+  readonly stdio: 'inherit' | 'capture';
+  readonly input?: Uint8Array | undefined;
+  /** Ends the run, with status `cancelled`. */
+  readonly cancel?: AbortSignal | undefined;
+}
+
+export interface RunningProgram {
+  /** Settles when nothing of the run is left. */
+  readonly report: Promise<RunReport>;
+  readonly forward: (signal: ForwardedSignal) => void;
+}
+
+/** The launcher, as `make -C native` builds it: beside `dist/` in the package. */
+export const CELL_PATH: string = join(import.meta.dirname, '../native/build/cell');
+
+/** Where uids of running cells are reserved, for the whole host. */
+const RUN_FOLDER = '/run/rootcellar';
+/** A stretch that no distribution, no container manager and no subuid file hands out by default. */
+const FIRST_UID = 1_900_000_000;
+const UIDS = 65_536;
+const MOST_DENIALS = 1000;
+const STACK_BYTES = 8 * 1024 ** 2;
+const BYTES_PER_INODE = 4096;
+
+/**
+ * Image + policy + program → report. The program runs in a cell of its own, which is gone when the report is there.
+ * Throws E_SANDBOX where this host can give no cell: then nothing was run. How the program fared is told by the report.
+ */
+export async function startProgram(request: RunRequest, context: PipelineContext): Promise<RunningProgram> {
+  const { image, stdio, input, cancel } = request;
+  checkPrivilege();
+  const manifest = readManifest(image.manifest);
+  const limits = { ...manifest.sandbox.limits, ...request.limits };
+  const root = await materialiseRootfs(context.store, image, { progress: context.progress, signal: context.signal });
+  const cgroups = await cellCgroups(limits);
+  const plan = launchPlan({ request, manifest, limits, root, cgroups });
+  const { outcome, forward } = launchCell({ plan, cellPath: CELL_PATH, stdio, input, signal: cancel });
+  return { report: outcome.then((ended) => reportOf(ended, request, limits)), forward };
+}
+
+function checkPrivilege(): void {
+  if (process.geteuid?.() === 0) return;
+  throw new RootcellarError('E_SANDBOX', 'a cell: this version makes cells of tier A only, which need root', {
+    hint: 'sudo rootcellar run …',
+  });
+}
+
+async function cellCgroups(limits: Limits): Promise<CgroupPlan> {
+  const cgroups = planCgroups(await probeCgroups(), `rootcellar-${randomUUID()}`, limits);
+  if (cgroups !== undefined) return cgroups;
+  throw new RootcellarError('E_SANDBOX', 'a cell: no control group can limit its memory and processes here', {
+    hint: 'rootcellar doctor',
+  });
+}
+
+interface PlanParts {
+  readonly request: RunRequest;
+  readonly manifest: ImageManifest;
+  readonly limits: Limits;
+  readonly root: string;
+  readonly cgroups: CgroupPlan;
+}
+
+function launchPlan({ request, manifest, limits, root, cgroups }: PlanParts): LaunchPlan {
+  const { program } = request;
+  mkdirSync(RUN_FOLDER, { recursive: true, mode: 0o700 });
+  return {
+    root,
+    arguments: [...interpreterWords(manifest, program), ...request.arguments],
+    environment: cellEnvironment(),
+    workingDirectory: '/tmp',
+    hostname: 'cell',
+    program: program.kind === 'file' ? program.file : undefined,
+    identities: { firstUid: FIRST_UID, count: UIDS, lockFile: join(RUN_FOLDER, 'uids') },
+    limits: {
+      wallMs: limits.wallMs,
+      cpuMs: limits.cpuMs,
+      outputBytes: limits.outputBytes,
+      tmpBytes: limits.tmpBytes,
+      tmpInodes: Math.ceil(limits.tmpBytes / BYTES_PER_INODE),
+      denials: MOST_DENIALS,
+    },
+    resourceLimits: resourceLimits(limits),
+    cgroups,
+    filter: Buffer.from(manifest.filter, 'base64'),
+  };
+}
+
+/** Isolated (`-I`): no environment, no user site, no folder of the program on the module path. */
+function interpreterWords({ name, interpreter }: ImageManifest, program: Program): readonly string[] {
+  const words = [interpreterPath(name, interpreter), '-I', '-B'];
+  if (program.kind === 'stdin') return [...words, '-'];
+  return program.kind === 'code' ? [...words, '-c', program.code] : [...words, programPath(program.file.name)];
+}
+
+function interpreterPath(image: string, interpreter: Interpreter | undefined): string {
+  if (interpreter !== undefined) return interpreter.path;
+  throw new RootcellarError('E_PROGRAM_NOT_FOUND', `image \`${image}\`: has no Python to run a program with`, {
+    hint: 'add `python3` to `base.debian.packages` in its recipe, and build it again',
+  });
+}
+
+/** Numeric libraries start a thread for each processor of the host, whatever a cell may have. */
+function cellEnvironment(): Readonly<Record<string, string>> {
+  return {
+    HOME: '/tmp',
+    LANG: 'C.UTF-8',
+    OMP_NUM_THREADS: `${Math.min(4, availableParallelism())}`,
+    PATH: '/usr/local/bin:/usr/bin:/bin',
+  };
+}
+
+/** Limits of each process, below those of the control groups. The processor's is a backstop, a second above ours. */
+function resourceLimits({ cpuMs, openFiles, tmpBytes }: Limits): readonly ResourceLimit[] {
+  const seconds = Math.ceil(cpuMs / 1000) + 1;
+  return [
+    { resource: 'cpu', soft: seconds, hard: seconds + 1 },
+    fixed('core', 0),
+    fixed('fileSize', tmpBytes),
+    fixed('lockedMemory', 0),
+    fixed('messageQueue', 0),
+    fixed('openFiles', openFiles),
+    fixed('stack', STACK_BYTES),
+  ];
+}
+
+function fixed(resource: ResourceLimit['resource'], value: number): ResourceLimit {
+  return { resource, soft: value, hard: value };
+}
+
+function reportOf({ facts, stdout, stderr }: CellOutcome, request: RunRequest, limits: Limits): RunReport {
+  const verdict = judgeRun({ facts, limits, syscallName });
+  const image = { name: request.image.name, digest: request.image.diffId };
+  return request.stdio === 'inherit' ? { ...verdict, image } : { ...verdict, image, ...capturedText(stdout, stderr) };
+}
+
+/** Text where both are UTF-8, else base64 of both: nothing is lost or replaced. */
+function capturedText(stdout: Buffer, stderr: Buffer): Pick<RunReport, 'stdout' | 'stderr' | 'encoding'> {
+  const isText = [stdout, stderr].every((bytes) => Buffer.from(bytes.toString('utf8'), 'utf8').equals(bytes));
+  const encoding = isText ? 'utf-8' : 'base64';
+  const nodeEncoding = isText ? 'utf8' : 'base64';
+  return { stdout: stdout.toString(nodeEncoding), stderr: stderr.toString(nodeEncoding), encoding };
+}

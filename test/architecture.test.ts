@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import fg from 'fast-glob';
+import { describe, expect, it } from 'vitest';
+
+/**
+ * The pipeline, first stage first. A folder may import itself and the folders before it.
+ * Files directly under src/ join the stages together; only cli/ and index.ts may import those.
+ */
+const STAGES = [
+  'base',
+  'recipe',
+  'resolve',
+  'lock',
+  'assemble',
+  'pack',
+  'store',
+  'publish',
+  'run',
+  'refresh',
+  'serve',
+  'cli',
+];
+
+/** The only files that may touch the outside world. Everything else is a pure function of its arguments. */
+const EFFECT_FILES: readonly string[] = [
+  'assemble/bytecode-compiler.ts',
+  'assemble/compiler-process.ts',
+  'assemble/decompress.ts',
+  'assemble/xz-process.ts',
+  'cli/build-rootfs.ts',
+  'cli/command-context.ts',
+  'cli/doctor-verb.ts',
+  'cli/main.ts',
+  'cli/named-image.ts',
+  'cli/pipeline.ts',
+  'cli/run-summary.ts',
+  'cli/run-verb.ts',
+  'compile-artifacts.ts',
+  'load-rootfs.ts',
+  'lock/lockfile-files.ts',
+  'pack/rootfs-writer.ts',
+  'prepare-artifacts.ts',
+  'recipe/bounded-file.ts',
+  'recipe/recipe-files.ts',
+  'resolve/apt-root.ts',
+  'resolve/image-interpreter.ts',
+  'resolve/index-client.ts',
+  'resolve/pip-resolver.ts',
+  'resolve/python-index.ts',
+  'resolve/run-tool.ts',
+  'resolve/temporary-folder.ts',
+  'resolve/uv-resolver.ts',
+  'run-program.ts',
+  'run/cgroup-probe.ts',
+  'run/cgroup-sweep.ts',
+  'run/launch-cell.ts',
+  'run/probe-cell.ts',
+  'store/artifacts.ts',
+  'store/byte-request.ts',
+  'store/contents.ts',
+  'store/download-artifact.ts',
+  'store/durable-file.ts',
+  'store/flock.ts',
+  'store/images.ts',
+  'store/kernel-lock.ts',
+  'store/partial-file.ts',
+  'store/put-image.ts',
+  'store/rootfs-comparison.ts',
+  'store/rootfs-folder.ts',
+  'store/session.ts',
+  'store/store.ts',
+  'store/tree-writer.ts',
+  'store/unpacked.ts',
+  'store/verify-image.ts',
+];
+
+const EFFECT_MODULES =
+  /^(?:node:(?:fs|child_process|http|https|net|os|process|timers|dns|tls|worker_threads)|fs-extra|execa|undici|tar-fs|fast-glob)\b/;
+const EFFECT_GLOBALS =
+  /(?<![.\w'`])(?:process\.[a-z]|fetch\(|Date\.now\(|Math\.random\(|console\.|setTimeout\(|setInterval\()/;
+
+const SOURCE = join(import.meta.dirname, '..', 'src');
+const FILES = fg.sync('**/*.ts', { cwd: SOURCE }).toSorted();
+const SPECIFIER = /(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g;
+
+function textOf(file: string): string {
+  return readFileSync(join(SOURCE, file), 'utf8');
+}
+
+function importsOf(text: string): string[] {
+  return [...text.matchAll(SPECIFIER)].map((match) => match[1] ?? '');
+}
+
+/** The code alone: comments and imports of types reach for nothing. */
+function codeOf(file: string): string {
+  return textOf(file)
+    .replaceAll(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, '')
+    .replaceAll(/^import type [^;]*;$/gm, '');
+}
+
+function stageOf(file: string): number {
+  return file.includes('/') ? STAGES.indexOf(file.split('/')[0] ?? '') : STAGES.length;
+}
+
+/** Files of src/ itself stand between the stages and the command line. */
+function mayImport(file: string, target: string): boolean {
+  if (!file.includes('/') || file.startsWith('cli/')) return !target.startsWith('cli/') || file.startsWith('cli/');
+  return stageOf(target) <= stageOf(file);
+}
+
+describe('import direction', () => {
+  it.each(FILES)('%s imports no later stage', (file) => {
+    expect(stageOf(file)).toBeGreaterThanOrEqual(0);
+    const later = importsOf(textOf(file))
+      .filter((specifier) => specifier.startsWith('.'))
+      .map((specifier) => relative(SOURCE, join(SOURCE, dirname(file), specifier)))
+      .filter((target) => !mayImport(file, target));
+    expect(later).toEqual([]);
+  });
+});
+
+describe('effects stay at the edge', () => {
+  it('lists every file that reaches outside, and no other', () => {
+    const effectful = FILES.filter((file) => {
+      const code = codeOf(file);
+      return EFFECT_GLOBALS.test(code) || importsOf(code).some((specifier) => EFFECT_MODULES.test(specifier));
+    });
+    expect(effectful).toEqual(EFFECT_FILES);
+  });
+});

@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { namesBelow, pythonImage, rootcellar, workplace, type Workplace } from '../support/command.ts';
+import { startToyIndex, type ToyIndex } from '../support/toy-index.ts';
+
+const TAG = 'cp313-cp313-manylinux_2_17_x86_64';
+
+/** A shared object that needs another one, which is linked against but nowhere to be found afterwards. */
+function objectThatNeeds(work: Workplace, soname: string): Uint8Array {
+  execFileSync('gcc', ['-shared', '-x', 'c', '-o', work.path('other.so'), `-Wl,-soname,${soname}`, '-'], {
+    input: 'int other(void) { return 1; }',
+  });
+  execFileSync(
+    'gcc',
+    ['-shared', '-x', 'c', '-o', work.path('needs.so'), '-', '-x', 'none', work.path('other.so'), '-nostdlib'],
+    {
+      input: 'int other(void); int here(void) { return other(); }',
+    },
+  );
+  return readFileSync(work.path('needs.so'));
+}
+
+describe('promise 4: nothing is missing', () => {
+  let index: ToyIndex;
+  let work: Workplace;
+
+  beforeAll(async () => {
+    await pythonImage();
+    work = await workplace();
+    index = await startToyIndex({
+      wheels: [
+        {
+          name: 'lonely',
+          version: '1.0',
+          tag: TAG,
+          files: { 'lonely/core.so': objectThatNeeds(work, 'libnowhere.so.7') },
+        },
+        {
+          name: 'plusplus',
+          version: '1.0',
+          tag: TAG,
+          files: { 'plusplus/core.so': objectThatNeeds(work, 'libstdc++.so.6') },
+        },
+      ],
+    });
+  });
+
+  afterAll(async () => {
+    await index.close();
+    await work[Symbol.asyncDispose]();
+  });
+
+  async function build(requirement: string, packages: string): Promise<Awaited<ReturnType<typeof rootcellar>>> {
+    await work.write({
+      'recipe/recipe.yaml': `name: toy\nbase: { debian: { suite: trixie, packages: [${packages}] } }\npython: { requirements: r.txt, index_url: "${index.url}" }\n`,
+      'recipe/r.txt': `${requirement}\n`,
+    });
+    await rootcellar(['lock', work.path('recipe')]);
+    return rootcellar(['build', work.path('recipe'), '-o', work.path('toy.tar')]);
+  }
+
+  it('fails the build by name: the library, who needs it, where it was looked for', async () => {
+    const { status, stderr } = await build('lonely', 'python3');
+    expect(status).toBe(1);
+    expect(stderr).toContain('error[E_LIBRARY_MISSING]');
+    expect(stderr).toContain('`libnowhere.so.7`');
+    expect(stderr).toContain('/usr/local/lib/python3.13/dist-packages/lonely/core.so');
+    expect(stderr).toContain('/usr/lib/x86_64-linux-gnu');
+    expect(await namesBelow(work.folder)).not.toContain('toy.tar');
+  });
+
+  it('names the Debian package that has it, and is content once that is there', async () => {
+    const { status, stderr } = await build('plusplus', 'python3');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/`libstdc\+\+\.so\.6`[^]*hint: .*libstdc\+\+6/);
+    expect((await build('plusplus', 'python3, libstdc++6')).status).toBe(0);
+  });
+
+  it('every library of a real image loads, by its own loader', async () => {
+    const code = `
+import os, subprocess, ctypes
+failed = []
+for folder, _, names in os.walk('/usr/lib'):
+    for name in names:
+        path = os.path.join(folder, name)
+        if '.so' in name and not os.path.islink(path) and open(path, 'rb').read(4) == b'\\x7fELF':
+            try: ctypes.CDLL(path, mode=os.RTLD_LAZY)
+            except OSError as error:
+                if 'cannot open shared object' in str(error): failed.append(str(error))
+print(failed)`;
+    const ended = await rootcellar(['run', 'python', '-c', code]);
+    expect(ended).toMatchObject({ status: 0, stdout: '[]\n' });
+  });
+});
