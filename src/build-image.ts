@@ -2,12 +2,12 @@ import { assembleTree } from './assemble/assemble-tree.ts';
 import { libraryPackage } from './assemble/library-packages.ts';
 import type { Tree } from './assemble/tree.ts';
 import type { Architecture } from './base/architecture.ts';
-import { shortDigest, type Digest } from './base/digest.ts';
-import { RootcellarError } from './base/rootcellar-error.ts';
+import type { Digest } from './base/digest.ts';
+import { checkPromise, findBuilt, lockedTarget } from './built-image.ts';
 import { compileArtifacts, type CompiledArtifacts } from './compile-artifacts.ts';
 import { generatedContents } from './generated-contents.ts';
 import { imageManifest, ownFiles, type ImageIdentity } from './image-files.ts';
-import type { LockedTarget, Lockfile } from './lock/lockfile.ts';
+import type { Lockfile } from './lock/lockfile.ts';
 import { targetKey } from './lock/target-key.ts';
 import { writeRootfs, type Rootfs } from './pack/rootfs-writer.ts';
 import type { PipelineContext } from './pipeline-context.ts';
@@ -16,7 +16,7 @@ import type { Recipe } from './recipe/recipe.ts';
 import { openContents } from './store/contents.ts';
 import { manifestJson } from './store/image-manifest.ts';
 import type { Image } from './store/image-record.ts';
-import { findByInputs, readTree } from './store/images.ts';
+import { readTree } from './store/images.ts';
 import { putImage } from './store/put-image.ts';
 
 export interface BuildRequest {
@@ -36,7 +36,7 @@ export async function buildImage(request: BuildRequest, context: PipelineContext
   const { recipe, lock, architecture } = request;
   const target = lockedTarget(lock, architecture);
   const key = targetKey(lock, architecture, target);
-  const existing = await findByInputs(context.store, key);
+  const existing = await findBuilt(context.store, lock, architecture);
   if (existing !== undefined) return existingImage(existing, request, context);
 
   const prepared = await prepareArtifacts({ recipe, architecture, target, format: lock.format }, context);
@@ -59,26 +59,10 @@ export async function buildImage(request: BuildRequest, context: PipelineContext
   });
 }
 
-/** The part of a lockfile that is for `architecture`. Throws E_LOCK_DRIFT when there is none. */
-function lockedTarget(lock: Lockfile, architecture: Architecture): LockedTarget {
-  const target = lock.targets.get(architecture);
-  if (target !== undefined) return target;
-  throw new RootcellarError(
-    'E_LOCK_DRIFT',
-    `the lockfile of \`${lock.recipe.name}\`: has nothing for ${architecture}`,
-    {
-      hint: `add ${architecture} to \`architectures\` in recipe.yaml and run \`rootcellar lock\``,
-    },
-  );
-}
-
-async function existingImage(image: Image, { lock, output }: BuildRequest, context: PipelineContext): Promise<Image> {
-  const promise = lock.targets.get(image.architecture)?.diffId;
-  checkPromise(image.diffId, promise);
+async function existingImage(image: Image, { output }: BuildRequest, context: PipelineContext): Promise<Image> {
   if (output === undefined) return image;
   const tree = await readTree(context.store, image);
-  const { unpackedKeys } = image;
-  await packImage({ tree, unpackedKeys, promise: image.diffId, output }, context);
+  await packImage({ tree, unpackedKeys: image.unpackedKeys, promise: image.diffId, output }, context);
   return image;
 }
 
@@ -129,12 +113,4 @@ async function packImage({ tree, unpackedKeys, promise, output }: Packing, conte
   } finally {
     contents.close();
   }
-}
-
-function checkPromise(diffId: Digest, promise: Digest | undefined): void {
-  if (promise === undefined || promise === diffId) return;
-  const message = `the lockfile promises ${shortDigest(promise)}, the build gave ${shortDigest(diffId)}`;
-  throw new RootcellarError('E_NOT_REPRODUCED', message, {
-    hint: 'was the lockfile edited, or made by another version? `rootcellar lock` makes it anew',
-  });
 }

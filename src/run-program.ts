@@ -6,10 +6,12 @@ import { RootcellarError } from './base/rootcellar-error.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import type { Limits } from './recipe/recipe.ts';
 import type { Interpreter } from './resolve/resolution.ts';
+import { sweepCgroups } from './run/cgroup-sweep.ts';
 import { planCgroups, type CgroupPlan } from './run/cgroup-plan.ts';
 import { probeCgroups } from './run/cgroup-probe.ts';
+import { cellLimits, resourceLimits } from './run/cell-limits.ts';
 import { launchCell, type CellOutcome, type ForwardedSignal } from './run/launch-cell.ts';
-import { programPath, type LaunchPlan, type ProgramFile, type ResourceLimit } from './run/launch-plan.ts';
+import { programPath, type LaunchPlan, type ProgramFile } from './run/launch-plan.ts';
 import type { RunReport } from './run/run-report.ts';
 import { syscallName } from './run/syscall-tables.ts';
 import { judgeRun } from './run/verdict.ts';
@@ -50,9 +52,10 @@ const RUN_FOLDER = '/run/rootcellar';
 /** A stretch that no distribution, no container manager and no subuid file hands out by default. */
 const FIRST_UID = 1_900_000_000;
 const UIDS = 65_536;
-const MOST_DENIALS = 1000;
-const STACK_BYTES = 8 * 1024 ** 2;
-const BYTES_PER_INODE = 4096;
+/** What the control groups of all runs are called, up to a random part. */
+const GROUP_PREFIX = 'rootcellar-';
+/** Groups younger than this may belong to a run that is just being set up. */
+const STALE_MS = 60_000;
 
 /**
  * Image + policy + program → report. The program runs in a cell of its own, which is gone when the report is there.
@@ -64,7 +67,7 @@ export async function startProgram(request: RunRequest, context: PipelineContext
   const manifest = readManifest(image.manifest);
   const limits = { ...manifest.sandbox.limits, ...request.limits };
   const root = await materialiseRootfs(context.store, image, { progress: context.progress, signal: context.signal });
-  const cgroups = await cellCgroups(limits);
+  const cgroups = await cellCgroups(limits, context.now);
   const plan = launchPlan({ request, manifest, limits, root, cgroups });
   const { outcome, forward } = launchCell({ plan, cellPath: CELL_PATH, stdio, input, signal: cancel });
   return { report: outcome.then((ended) => reportOf(ended, request, limits)), forward };
@@ -77,8 +80,10 @@ function checkPrivilege(): void {
   });
 }
 
-async function cellCgroups(limits: Limits): Promise<CgroupPlan> {
-  const cgroups = planCgroups(await probeCgroups(), `rootcellar-${randomUUID()}`, limits);
+async function cellCgroups(limits: Limits, now: number): Promise<CgroupPlan> {
+  const host = await probeCgroups();
+  const cgroups = planCgroups(host, `${GROUP_PREFIX}${randomUUID()}`, limits);
+  await sweepCgroups(host, { prefix: GROUP_PREFIX, madeBefore: now * 1000 - STALE_MS });
   if (cgroups !== undefined) return cgroups;
   throw new RootcellarError('E_SANDBOX', 'a cell: no control group can limit its memory and processes here', {
     hint: 'rootcellar doctor',
@@ -104,14 +109,7 @@ function launchPlan({ request, manifest, limits, root, cgroups }: PlanParts): La
     hostname: 'cell',
     program: program.kind === 'file' ? program.file : undefined,
     identities: { firstUid: FIRST_UID, count: UIDS, lockFile: join(RUN_FOLDER, 'uids') },
-    limits: {
-      wallMs: limits.wallMs,
-      cpuMs: limits.cpuMs,
-      outputBytes: limits.outputBytes,
-      tmpBytes: limits.tmpBytes,
-      tmpInodes: Math.ceil(limits.tmpBytes / BYTES_PER_INODE),
-      denials: MOST_DENIALS,
-    },
+    limits: cellLimits(limits),
     resourceLimits: resourceLimits(limits),
     cgroups,
     filter: Buffer.from(manifest.filter, 'base64'),
@@ -140,24 +138,6 @@ function cellEnvironment(): Readonly<Record<string, string>> {
     OMP_NUM_THREADS: `${Math.min(4, availableParallelism())}`,
     PATH: '/usr/local/bin:/usr/bin:/bin',
   };
-}
-
-/** Limits of each process, below those of the control groups. The processor's is a backstop, a second above ours. */
-function resourceLimits({ cpuMs, openFiles, tmpBytes }: Limits): readonly ResourceLimit[] {
-  const seconds = Math.ceil(cpuMs / 1000) + 1;
-  return [
-    { resource: 'cpu', soft: seconds, hard: seconds + 1 },
-    fixed('core', 0),
-    fixed('fileSize', tmpBytes),
-    fixed('lockedMemory', 0),
-    fixed('messageQueue', 0),
-    fixed('openFiles', openFiles),
-    fixed('stack', STACK_BYTES),
-  ];
-}
-
-function fixed(resource: ResourceLimit['resource'], value: number): ResourceLimit {
-  return { resource, soft: value, hard: value };
 }
 
 function reportOf({ facts, stdout, stderr }: CellOutcome, request: RunRequest, limits: Limits): RunReport {

@@ -19,6 +19,11 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      // Prints ratios and gates on nothing: `npm run bench`.
+      {
+        extends: true,
+        test: { name: 'bench', include: ['test/bench/**/*.bench.ts'], testTimeout: 900_000, hookTimeout: 900_000 },
+      },
     ],
   },
 });

@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import { parseArchitecture, type Architecture } from '../base/architecture.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { formatSize } from '../base/units.ts';
-import { buildImage } from '../build-image.ts';
+import { findBuilt } from '../built-image.ts';
+import type { BuildRequest } from '../build-image.ts';
 import { checkDrift } from '../lock/drift.ts';
 import { lockfilePath, readLockfile, writeLockfile } from '../lock/lockfile-files.ts';
 import type { Lockfile } from '../lock/lockfile.ts';
@@ -53,10 +54,17 @@ async function buildAll(recipe: Recipe, builds: Builds, pipeline: PipelineContex
   checkDrift(lock.recipe, recipe);
   const images: Image[] = [];
   for (const architecture of architectures) {
-    images.push(await buildImage({ recipe, lock, architecture, output }, pipeline));
+    const built = output === undefined ? await findBuilt(pipeline.store, lock, architecture) : undefined;
+    images.push(built ?? (await makeImage({ recipe, lock, architecture, output }, pipeline)));
   }
   if (flags.locked !== true) await writeLockfile(lockfilePath(recipe), withIdentities(lock, images));
   return images;
+}
+
+/** The pipeline takes longer to load than it takes to see that nothing has changed. */
+async function makeImage(request: BuildRequest, pipeline: PipelineContext): Promise<Image> {
+  const { buildImage } = await import('../build-image.ts');
+  return buildImage(request, pipeline);
 }
 
 /** Without a lockfile, one is made, and that is said. */

@@ -1,4 +1,3 @@
-import { lockRecipe } from '../lock-recipe.ts';
 import { checkDrift } from '../lock/drift.ts';
 import { lockfilePath, readLockfile } from '../lock/lockfile-files.ts';
 import type { Lockfile } from '../lock/lockfile.ts';
@@ -17,6 +16,7 @@ export async function lockVerb(context: CommandContext, path: string, flags: Loc
     context.reporter.result(`${lockfile}: matches its recipe\n`, { lockfile, matches: true });
     return 0;
   }
+  const { lockRecipe } = await import('../lock-recipe.ts');
   const upgrade = flags.upgrade === true ? 'all' : flags.upgradePackage.length > 0 ? flags.upgradePackage : 'none';
   const { lock, isChanged } = await withPipeline(context, (pipeline) => lockRecipe({ recipe, upgrade }, pipeline));
   const summary = isChanged ? `written, ${contentText(lock)}` : `unchanged, ${contentText(lock)}`;

@@ -33,7 +33,8 @@ export interface Rootfs {
 const BREATH_BYTES = 8 * 1024 ** 2;
 
 /**
- * Packs `tree`, finds out the image's identity and writes the tar if an output is given. Half of a tar is never left.
+ * Packs `tree`, finds out the image's identity and writes the tar if an output is given. Half of a tar is never left by a
+ * process that ends or is killed; it is not fsynced, because whoever lost power has the store, and builds it again.
  * Throws what `packTree` throws, E_DISK_FULL, E_USAGE when `output` cannot be written, and the signal's reason.
  */
 export async function writeRootfs(options: RootfsOptions): Promise<Rootfs> {
@@ -51,10 +52,8 @@ async function streamToFile(options: RootfsOptions, output: string): Promise<Roo
     const file = await open(temporary, 'wx', 0o644);
     try {
       const rootfs = await stream(options, file);
-      await file.sync();
       await file.close();
       await rename(temporary, output);
-      await syncFolder(dirname(output));
       return rootfs;
     } finally {
       await file.close();
@@ -96,15 +95,6 @@ async function* oneByOne(chunks: Iterable<Uint8Array>): AsyncGenerator<Uint8Arra
 async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   const { bytesWritten } = await file.write(chunk);
   if (bytesWritten < chunk.length) await writeAll(file, chunk.subarray(bytesWritten));
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 const OUTPUT_FAULTS: ReadonlyMap<string, string> = new Map([

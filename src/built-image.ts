@@ -1,0 +1,36 @@
+import type { Architecture } from './base/architecture.ts';
+import { shortDigest, type Digest } from './base/digest.ts';
+import { RootcellarError } from './base/rootcellar-error.ts';
+import type { LockedTarget, Lockfile } from './lock/lockfile.ts';
+import { targetKey } from './lock/target-key.ts';
+import type { Image } from './store/image-record.ts';
+import { findByInputs } from './store/images.ts';
+import type { Store } from './store/store.ts';
+
+/** The image that `lock` describes, when the store has it already. Throws E_NOT_REPRODUCED when it is not as promised. */
+export async function findBuilt(store: Store, lock: Lockfile, architecture: Architecture): Promise<Image | undefined> {
+  const target = lockedTarget(lock, architecture);
+  const image = await findByInputs(store, targetKey(lock, architecture, target));
+  if (image !== undefined) checkPromise(image.diffId, target.diffId);
+  return image;
+}
+
+/** The part of a lockfile that is for `architecture`. Throws E_LOCK_DRIFT when there is none. */
+export function lockedTarget(lock: Lockfile, architecture: Architecture): LockedTarget {
+  const target = lock.targets.get(architecture);
+  if (target !== undefined) return target;
+  throw new RootcellarError(
+    'E_LOCK_DRIFT',
+    `the lockfile of \`${lock.recipe.name}\`: has nothing for ${architecture}`,
+    { hint: `add ${architecture} to \`architectures\` in recipe.yaml and run \`rootcellar lock\`` },
+  );
+}
+
+/** Throws E_NOT_REPRODUCED when `diffId` is not what the lockfile promises, if it promises anything yet. */
+export function checkPromise(diffId: Digest, promise: Digest | undefined): void {
+  if (promise === undefined || promise === diffId) return;
+  const message = `the lockfile promises ${shortDigest(promise)}, the build gave ${shortDigest(diffId)}`;
+  throw new RootcellarError('E_NOT_REPRODUCED', message, {
+    hint: 'was the lockfile edited, or made by another version? `rootcellar lock` makes it anew',
+  });
+}

@@ -1,0 +1,179 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { noProgress } from '../../src/base/progress.ts';
+import { formatDuration, formatSize } from '../../src/base/units.ts';
+import type { PipelineContext } from '../../src/pipeline-context.ts';
+import { startProgram } from '../../src/run-program.ts';
+import type { Image } from '../../src/store/image-record.ts';
+import { findImage } from '../../src/store/images.ts';
+import { materialiseRootfs } from '../../src/store/rootfs-folder.ts';
+import { Store } from '../../src/store/store.ts';
+import { measureFilterLoads } from './filter-load.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const COMMAND = join(ROOT, 'dist/cli/main.js');
+const run = promisify(execFile);
+const rows: string[] = [];
+
+/** Milliseconds that `action` takes. */
+async function timed(action: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await action();
+  return performance.now() - start;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+/** Both sides in turns, `count` times; `before` is not counted. Adds a row with medians and their ratio. */
+async function compare(what: string, goal: number, sides: Sides): Promise<void> {
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  for (let turn = 0; turn < sides.count; turn += 1) {
+    await sides.before?.();
+    ours.push(await timed(sides.ours));
+    theirs.push(await timed(sides.theirs));
+  }
+  addRow(what, goal, [median(ours), median(theirs)]);
+}
+
+interface Sides {
+  readonly count: number;
+  readonly before?: () => Promise<unknown>;
+  readonly ours: () => Promise<unknown>;
+  readonly theirs: () => Promise<unknown>;
+}
+
+function addRow(what: string, goal: number, [ours, theirs]: readonly [number, number]): void {
+  const ratio = (ours / theirs).toFixed(2);
+  const times = `${formatDuration(ours)} : ${formatDuration(theirs)}`;
+  rows.push(`| ${what} | ${ratio} | ≤ ${goal} | ${times} |`);
+}
+
+describe.sequential('ratios', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'rootcellar-bench-'));
+  const home = join(folder, 'store');
+  const recipe = join(folder, 'python');
+  const environment = { ...process.env, ROOTCELLAR_HOME: home };
+  const rootcellar = (...words: string[]): Promise<unknown> =>
+    run(process.execPath, [COMMAND, ...words], { env: environment });
+  let store: Store;
+  let image: Image;
+  let rootfs: string;
+  let context: PipelineContext;
+
+  beforeAll(async () => {
+    cpSync(join(ROOT, 'recipes/python'), recipe, { recursive: true });
+    rmSync(join(recipe, 'recipe.lock.json'), { force: true });
+    await rootcellar('build', recipe);
+    store = await Store.open({ home });
+    image = await findImage(store, 'python');
+    rootfs = await materialiseRootfs(store, image, { progress: noProgress });
+    const { signal } = new AbortController();
+    const now = Math.floor(Date.now() / 1000);
+    context = { store, environment, hostArchitecture: 'amd64', signal, progress: noProgress, now };
+  });
+
+  afterAll(async () => {
+    await store.close();
+    rmSync(folder, { recursive: true, force: true });
+    console.log(['', '| what | ratio | goal | medians |', '| --- | --- | --- | --- |', ...rows, ''].join('\n'));
+  });
+
+  /** What a build leaves in the store besides unpacked artifacts. */
+  function forgetImages(): void {
+    for (const name of ['images', 'names', 'inputs']) {
+      rmSync(join(home, name), { recursive: true });
+      mkdirSync(join(home, name), { mode: 0o700 });
+    }
+  }
+
+  it('build from lock and warm store, against GNU tar and sha256sum of the same tree', async () => {
+    const tar = join(folder, 'theirs.tar');
+    await compare('build from lock and warm store : GNU tar + sha256sum', 1, {
+      count: 9,
+      before: async () => forgetImages(),
+      ours: () => rootcellar('build', recipe, '--locked', '-o', join(folder, 'ours.tar')),
+      theirs: () => run('sh', ['-c', `tar --sort=name -C "${rootfs}" -cf "${tar}" . && sha256sum "${tar}"`]),
+    });
+    expect(rows).toHaveLength(1);
+  });
+
+  it('build with nothing changed, against `node -e 0`', async () => {
+    await rootcellar('build', recipe);
+    await compare('build with nothing changed : node -e 0', 4, {
+      count: 15,
+      ours: () => rootcellar('build', recipe),
+      theirs: () => run(process.execPath, ['-e', '0']),
+    });
+    expect(rows.at(-1)).toContain('node -e 0');
+  });
+
+  it('cold run, against bubblewrap with the same interpreter and code', async () => {
+    const python = ['/usr/bin/python3.13', '-I', '-B', '-c', 'print(1)'];
+    const mounts = ['--ro-bind', rootfs, '/', '--tmpfs', '/tmp', '--dev', '/dev', '--chdir', '/tmp'];
+    await compare('cold run by cell : bubblewrap, same interpreter and code', 1, {
+      count: 41,
+      ours: async () => {
+        const request = {
+          image,
+          program: { kind: 'code', code: 'print(1)' },
+          arguments: [],
+          limits: {},
+          stdio: 'capture',
+        } as const;
+        const { report } = await startProgram(request, context);
+        expect((await report).stdout).toBe('1\n');
+      },
+      theirs: () => run('bwrap', ['--unshare-all', '--die-with-parent', '--clearenv', ...mounts, ...python]),
+    });
+  });
+
+  it('default profile load, against libseccomp', () => {
+    const { ours, libseccomp } = measureFilterLoads(2000);
+    rows.push(
+      `| default profile load : libseccomp’s filter of the same rules | ${(ours / libseccomp).toFixed(2)} | ≤ 0.5 | ${Math.round(ours / 1000)} µs : ${Math.round(libseccomp / 1000)} µs |`,
+    );
+    expect(ours).toBeGreaterThan(0);
+  });
+
+  it('build from downloads, bytecode included, against mmdebstrap with the same packages', async () => {
+    const { base } = JSON.parse(readFileSync(join(recipe, 'recipe.lock.json'), 'utf8')).recipe.inputs;
+    const include = `--include=${base.debian.packages.join(',')}`;
+    const other = join(folder, 'other');
+    await compare('build from downloads, cold store : mmdebstrap, its downloads included', 0.25, {
+      count: 1,
+      before: async () => cpSync(join(home, 'artifacts'), join(other, 'artifacts'), { recursive: true }),
+      ours: () =>
+        run(process.execPath, [COMMAND, 'build', recipe, '--locked'], {
+          env: { ...environment, ROOTCELLAR_HOME: other },
+        }),
+      theirs: () =>
+        run('mmdebstrap', ['--variant=essential', include, base.debian.suite, join(folder, 'mmdebstrap.tar')], {
+          maxBuffer: 2 ** 26,
+        }),
+    });
+    expect(rows.at(-1)).toContain('mmdebstrap');
+  });
+
+  it('peak memory of a cold build', async () => {
+    const other = join(folder, 'memory');
+    cpSync(join(home, 'artifacts'), join(other, 'artifacts'), { recursive: true });
+    const file = join(folder, 'peak');
+    const hook = `process.on('exit',()=>{require('fs').writeFileSync(${JSON.stringify(file)},String(process.resourceUsage().maxRSS*1024))})`;
+    writeFileSync(join(folder, 'hook.cjs'), hook);
+    execFileSync(process.execPath, ['--require', join(folder, 'hook.cjs'), COMMAND, 'build', recipe, '--locked'], {
+      env: { ...environment, ROOTCELLAR_HOME: other },
+      stdio: 'ignore',
+    });
+    rows.push(
+      `| peak memory of a build from downloads | ${formatSize(Number(readFileSync(file, 'utf8')))} | ≤ 300 MiB | |`,
+    );
+    expect(rows.length).toBeGreaterThan(4);
+  });
+});
