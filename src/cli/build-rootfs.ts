@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { runCommandLine } from './command-line.ts';
+import { buildRootfs, runCommandLine } from './command-line.ts';
 
-// `build-rootfs RECIPE` is `rootcellar build RECIPE` under the name that Dockerfiles call.
-process.exitCode = await runCommandLine(['build', ...process.argv.slice(2)], 'build-rootfs');
+process.exitCode = await runCommandLine(process.argv.slice(2), buildRootfs);

@@ -42,7 +42,7 @@ export async function buildRecipe(
   architecture: Architecture,
   pipeline: PipelineContext,
 ): Promise<Image> {
-  const builds = { architectures: [architecture], output: undefined, flags: { arch: [] } };
+  const builds = { architectures: [architecture], output: undefined, flags: {} };
   const [image] = await buildAll(recipe, builds, pipeline);
   if (image === undefined) throw new Error('unreachable: one architecture gave no image');
   return image;
@@ -92,7 +92,7 @@ function withIdentities(lock: Lockfile, images: readonly Image[]): Lockfile {
 }
 
 function wantedArchitectures(recipe: Recipe, { arch }: BuildFlags): readonly Architecture[] {
-  if (arch.length === 0) return recipe.architectures;
+  if (arch === undefined) return recipe.architectures;
   return arch.map((name) => {
     const architecture = parseArchitecture(name);
     if (architecture !== undefined && recipe.architectures.includes(architecture)) return architecture;

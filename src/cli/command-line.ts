@@ -4,15 +4,16 @@ import { runVerb } from './command-context.ts';
 
 /** Exit status of a wrong command line. */
 const USAGE = 2;
+const VERSION = '0.1.0';
 
 /** Runs one command line and returns its exit status. Each verb's code is loaded only when it is called. */
-export async function runCommandLine(words: readonly string[], name = 'rootcellar'): Promise<number> {
+export async function runCommandLine(words: readonly string[], tree: CommandTree = rootcellar): Promise<number> {
   let status = 0;
   const run = async (flags: CommonFlags, work: Verb): Promise<void> => {
     status = await runVerb(flags, work);
   };
   try {
-    await commandTree(name, run).parseAsync([...words], { from: 'user' });
+    await tree(run).parseAsync([...words], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? 0 : USAGE;
@@ -20,12 +21,21 @@ export async function runCommandLine(words: readonly string[], name = 'rootcella
   return status;
 }
 
+/** A command with its verbs; what they are to do goes to `run`. */
+type CommandTree = (run: Run) => Command;
+
 type Run = (flags: CommonFlags, work: Verb) => Promise<void>;
 
-function commandTree(name: string, run: Run): Command {
-  const program = new Command(name)
+/** `build-rootfs RECIPE` is `rootcellar build RECIPE` under the name that Dockerfiles call. */
+export function buildRootfs(run: Run): Command {
+  const program = new Command('build-rootfs').argument('<recipe>').version(VERSION).exitOverride();
+  return defineBuild(program, run).addHelpText('after', '\nExample:\n  build-rootfs recipes/python -o python.tar');
+}
+
+function rootcellar(run: Run): Command {
+  const program = new Command('rootcellar')
     .description('Builds root filesystems from recipes and runs code in them.')
-    .version('0.1.0')
+    .version(VERSION)
     .exitOverride()
     .showSuggestionAfterError();
   addBuildingVerbs(program, run);
@@ -41,16 +51,18 @@ function addBuildingVerbs(program: Command, run: Run): void {
   })
     .option('--check', 'only say whether the lockfile matches the recipe')
     .option('--upgrade', 'take the newest versions that the recipe allows')
-    .option('--upgrade-package <name>', 'take the newest version of one package (repeatable)', collect, [])
+    .option('--upgrade-package <name>', 'take the newest version of one package (repeatable)', collect)
     .action(async (recipe: string, flags: CommonFlags & LockFlags) => {
       const { lockVerb } = await import('./lock-verb.ts');
       await run(flags, (context) => lockVerb(context, recipe, flags));
     });
-  addVerb(program, 'build <recipe>', {
-    summary: 'make the root filesystem of a lockfile',
-    example: 'build recipes/python -o python.tar',
-  })
-    .option('--arch <name>', 'architecture to build (repeatable; default: all of the recipe)', collect, [])
+  const build = program.command('build <recipe>');
+  defineBuild(build, run).addHelpText('after', `\nExample:\n  ${program.name()} build recipes/python -o python.tar`);
+}
+
+function defineBuild(command: Command, run: Run): Command {
+  return withCommonFlags(command.description('make the root filesystem of a lockfile'))
+    .option('--arch <name>', 'architecture to build (repeatable; default: all of the recipe)', collect)
     .option('-o, --output <file>', 'write the tar to this file')
     .option('--locked', 'fail where the lockfile would have to be written')
     .action(async (recipe: string, flags: CommonFlags & BuildFlags) => {
@@ -64,7 +76,7 @@ function addRunVerb(program: Command, run: Run): void {
     .usage('<image> [-c CODE | FILE | -] [-- ARGS]')
     .option('-c <code>', 'program text')
     .option('--report <file>', 'write the report of the run to this file')
-    .option('--limit <name=value>', 'another limit than the recipe gives, such as wall=2s (repeatable)', collect, [])
+    .option('--limit <name=value>', 'another limit than the recipe gives, such as wall=2s (repeatable)', collect)
     .action(async (image: string, words: string[], flags: CommonFlags & RunFlags) => {
       const { runProgramVerb } = await import('./run-verb.ts');
       await run(flags, (context) => runProgramVerb(context, { image, words, flags }));
@@ -104,11 +116,11 @@ function addLookingVerbs(program: Command, run: Run): void {
 export interface LockFlags {
   readonly check?: boolean;
   readonly upgrade?: boolean;
-  readonly upgradePackage: readonly string[];
+  readonly upgradePackage?: readonly string[];
 }
 
 export interface BuildFlags {
-  readonly arch: readonly string[];
+  readonly arch?: readonly string[];
   readonly output?: string;
   readonly locked?: boolean;
 }
@@ -118,7 +130,7 @@ export interface RunFlags {
   readonly c?: string;
   readonly report?: string;
   /** Each `name=value`. */
-  readonly limit: readonly string[];
+  readonly limit?: readonly string[];
 }
 
 interface VerbHelp {
@@ -129,15 +141,17 @@ interface VerbHelp {
 
 /** A verb with the flags that all verbs have, and an example below its help. */
 function addVerb(program: Command, usage: string, { summary, example }: VerbHelp): Command {
-  return program
-    .command(usage)
-    .description(summary)
-    .option('--json', 'write one JSON object a line to stdout')
-    .option('-q, --quiet', 'no progress')
-    .option('-v, --verbose', 'more progress, as plain lines')
-    .addHelpText('after', `\nExample:\n  ${program.name()} ${example}`);
+  const command = program.command(usage).description(summary);
+  return withCommonFlags(command).addHelpText('after', `\nExample:\n  ${program.name()} ${example}`);
 }
 
-function collect(value: string, values: readonly string[]): readonly string[] {
+function withCommonFlags(command: Command): Command {
+  return command
+    .option('--json', 'write one JSON object a line to stdout')
+    .option('-q, --quiet', 'no progress')
+    .option('-v, --verbose', 'more progress, as plain lines');
+}
+
+function collect(value: string, values: readonly string[] = []): readonly string[] {
   return [...values, value];
 }

@@ -17,7 +17,7 @@ export async function lockVerb(context: CommandContext, path: string, flags: Loc
     return 0;
   }
   const { lockRecipe } = await import('../lock-recipe.ts');
-  const upgrade = flags.upgrade === true ? 'all' : flags.upgradePackage.length > 0 ? flags.upgradePackage : 'none';
+  const upgrade = flags.upgrade === true ? 'all' : (flags.upgradePackage ?? 'none');
   const { lock, isChanged } = await withPipeline(context, (pipeline) => lockRecipe({ recipe, upgrade }, pipeline));
   const summary = isChanged ? `written, ${contentText(lock)}` : `unchanged, ${contentText(lock)}`;
   context.reporter.result(`${lockfile}: ${summary}\n`, { lockfile, changed: isChanged });

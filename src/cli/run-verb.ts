@@ -79,7 +79,7 @@ async function readProgram(path: string): Promise<Uint8Array> {
 }
 
 async function limitsOf({ limit }: RunFlags): Promise<Partial<Limits>> {
-  if (limit.length === 0) return {};
+  if (limit === undefined) return {};
   const { parseLimitSetting } = await import('../recipe/limit-setting.ts');
   return Object.assign({}, ...limit.map(parseLimitSetting));
 }

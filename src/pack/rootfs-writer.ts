@@ -40,7 +40,7 @@ const BREATH_BYTES = 8 * 1024 ** 2;
 export async function writeRootfs(options: RootfsOptions): Promise<Rootfs> {
   options.signal.throwIfAborted();
   const total = [...options.tree.values()].reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), 0);
-  options.progress({ kind: 'begin', step: 'pack', title: 'Pack', total: { bytes: total } });
+  options.progress({ kind: 'begin', step: 'pack', title: 'pack the tar', total: { bytes: total } });
   const rootfs = options.output === undefined ? await stream(options) : await streamToFile(options, options.output);
   options.progress({ kind: 'end', step: 'pack', summary: `${options.tree.size} entries, ${formatSize(rootfs.size)}` });
   return rootfs;

@@ -33,7 +33,12 @@ export async function downloadArtifacts(
   if (missing.length === 0) return;
   const totalBytes = missing.reduce((sum, { artifact }) => sum + artifact.size, 0);
   const title = `${missing.length} artifacts`;
-  options.progress({ kind: 'begin', step: 'download', title, total: { items: missing.length, bytes: totalBytes } });
+  options.progress({
+    kind: 'begin',
+    step: 'download',
+    title: `download ${title}`,
+    total: { items: missing.length, bytes: totalBytes },
+  });
   const failures = await downloadAll(store, missing, { ...options, totalBytes });
   if (options.signal?.aborted === true) throw new RootcellarError('E_CANCELLED', 'downloads: stopped');
   if (failures.length > 0) throw batchError(failures);

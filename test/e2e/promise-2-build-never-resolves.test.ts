@@ -1,7 +1,8 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { copyRecipe, pythonImage, rootcellar, sharedHome, workplace } from '../support/command.ts';
+import { COMMAND, copyRecipe, pythonImage, rootcellar, sharedHome, workplace } from '../support/command.ts';
 
 describe('promise 2: a build never resolves, a lock never drifts', () => {
   beforeAll(pythonImage);
@@ -57,6 +58,17 @@ describe('promise 2: a build never resolves, a lock never drifts', () => {
     expect(built.status).toBe(0);
     expect(built.stderr).toContain('there was no lockfile, so one was made');
     expect((await rootcellar(['lock', recipe, '--check'])).status).toBe(0);
+  });
+
+  it('is the same under the name `build-rootfs`', async () => {
+    const command = join(dirname(COMMAND), 'build-rootfs.js');
+    const environment = { ROOTCELLAR_HOME: sharedHome() };
+    const built = await execa(process.execPath, [command, join(sharedHome(), '../python'), '--json'], {
+      env: environment,
+    });
+    expect(JSON.parse(built.stdout)).toMatchObject({ event: 'result', name: 'python', architecture: 'amd64' });
+    const help = await execa(process.execPath, [command, '-h']);
+    expect(help.stdout).toContain('Usage: build-rootfs [options] <recipe>');
   });
 
   it('refuses to call other bytes the promised image', async () => {

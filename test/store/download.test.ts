@@ -62,7 +62,7 @@ describe('downloadArtifacts()', () => {
     expect(events[0]).toEqual({
       kind: 'begin',
       step: 'download',
-      title: '1 artifacts',
+      title: 'download 1 artifacts',
       total: { items: 1, bytes: 300_000 },
     });
     expect(events.at(-2)).toEqual({
