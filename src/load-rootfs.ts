@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open, type FileHandle } from 'node:fs/promises';
+import { constants, open, type FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { readRootfsTar } from './assemble/tar-reader.ts';
 import type { Tree } from './assemble/tree.ts';
@@ -92,12 +92,14 @@ function interpreterOf(tree: Tree): Interpreter | undefined {
 
 async function openTar(path: string): Promise<FileHandle> {
   try {
-    return await open(path, 'r');
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if ((await file.stat()).isFile()) return file;
+    await file.close();
   } catch (cause) {
-    if (!isErrno(cause, 'ENOENT') && !isErrno(cause, 'EACCES')) throw cause;
-    const fault = isErrno(cause, 'ENOENT') ? 'there is no such file' : 'may not be read';
+    const fault = isErrno(cause, 'EACCES') ? 'may not be read' : 'there is no such file';
     throw new RootcellarError('E_IMAGE_NOT_FOUND', `\`${path}\`: ${fault}`, { hint: 'rootcellar images', cause });
   }
+  throw new RootcellarError('E_IMAGE_NOT_FOUND', `\`${path}\`: is not a regular file`, { hint: 'rootcellar images' });
 }
 
 async function digestOfFile(file: FileHandle): Promise<Digest> {

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import { canonicalJson } from './base/canonical-json.ts';
+import { closestWord } from './base/closest-word.ts';
+import { RootcellarError } from './base/rootcellar-error.ts';
 import { lockfilePath, readLockfile, writeLockfile } from './lock/lockfile-files.ts';
 import type { Lockfile } from './lock/lockfile.ts';
 import { formatLockfile } from './lock/lockfile-text.ts';
@@ -29,11 +31,26 @@ export interface LockResult {
 export async function lockRecipe({ recipe, upgrade }: LockRequest, context: PipelineContext): Promise<LockResult> {
   const path = lockfilePath(recipe);
   const previous = await readLockfile(path);
+  checkNames(upgrade, previous);
   const resolution = await resolveAgain({ recipe, upgrade, previous }, context);
   const lock = pinResolution({ recipe, resolution, previous });
   const isChanged = previous === undefined || formatLockfile(previous) !== formatLockfile(lock);
   if (isChanged) await writeLockfile(path, lock);
   return { lock, isChanged };
+}
+
+/** Throws E_USAGE for a package to upgrade that is not locked: most likely it is misspelt. */
+function checkNames(upgrade: Upgrade, previous: Lockfile | undefined): void {
+  if (typeof upgrade === 'string' || previous === undefined) return;
+  const known = [...previous.targets.values()].flatMap(({ debs, wheels }) =>
+    [...debs, ...wheels].map(({ name }) => name),
+  );
+  const unknown = upgrade.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const near = closestWord(unknown, known);
+  throw new RootcellarError('E_USAGE', `--upgrade-package: \`${unknown}\` is not in the lockfile`, {
+    hint: near === undefined ? 'rootcellar show IMAGE lists its packages' : `did you mean \`${near}\`?`,
+  });
 }
 
 async function resolveAgain(

@@ -32,6 +32,8 @@ export async function runVerb(flags: CommonFlags, verb: Verb): Promise<number> {
   const { json = false, quiet = false, verbose = false } = flags;
   const reporter = await createReporter({ json, quiet, verbose, stdout, stderr, environment: env });
   const cancellation = cancelOnSignals();
+  watchOutput(reporter);
+  process.on('SIGUSR1', ignoreDebugSignal);
   try {
     const status = await verb({
       reporter,
@@ -52,6 +54,22 @@ export async function runVerb(flags: CommonFlags, verb: Verb): Promise<number> {
     cancellation.release();
   }
 }
+
+/** Whoever reads our output may go, or have no room: the first ends us quietly, the second is an error. */
+function watchOutput(reporter: Reporter): void {
+  process.stdout.on('error', (error: Error & { readonly code?: string }) => {
+    process.exitCode = error.code === 'EPIPE' ? 141 : 1;
+    if (error.code !== 'EPIPE') reporter.failure(outputFull(error));
+  });
+  process.stderr.on('error', () => undefined);
+}
+
+function outputFull(cause: Error): RootcellarError {
+  return new RootcellarError('E_DISK_FULL', 'stdout: cannot be written', { hint: 'free space where it goes', cause });
+}
+
+/** Without a listener, Node opens its debugger on this signal. */
+function ignoreDebugSignal(): void {}
 
 const SIGNAL_STATUS: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 

@@ -26,9 +26,20 @@ type CommandTree = (run: Run) => Command;
 
 type Run = (flags: CommonFlags, work: Verb) => Promise<void>;
 
+/** Commander's own text in the form of our errors. */
+function usageError(text: string, write: (text: string) => void): void {
+  const [message = '', ...more] = text
+    .trim()
+    .replace(/^error: /, '')
+    .split('\n');
+  const hint = more.join(' ').trim() || 'rootcellar --help, or rootcellar VERB --help';
+  write(`error[E_USAGE] ${message}\n  hint: ${hint}\n`);
+}
+
 /** `build-rootfs RECIPE` is `rootcellar build RECIPE` under the name that Dockerfiles call. */
 export function buildRootfs(run: Run): Command {
   const program = new Command('build-rootfs').argument('<recipe>').version(VERSION).exitOverride();
+  program.configureOutput({ outputError: usageError });
   return defineBuild(program, run).addHelpText('after', '\nExample:\n  build-rootfs recipes/python -o python.tar');
 }
 
@@ -37,7 +48,8 @@ function rootcellar(run: Run): Command {
     .description('Builds root filesystems from recipes and runs code in them.')
     .version(VERSION)
     .exitOverride()
-    .showSuggestionAfterError();
+    .showSuggestionAfterError()
+    .configureOutput({ outputError: usageError });
   addBuildingVerbs(program, run);
   addRunVerb(program, run);
   addLookingVerbs(program, run);

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
 import { runCommandLine } from './command-line.ts';
 
-process.exitCode = await runCommandLine(process.argv.slice(2));
+process.exitCode = Math.max(await runCommandLine(process.argv.slice(2)), Number(process.exitCode ?? 0));

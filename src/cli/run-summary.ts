@@ -40,12 +40,20 @@ export function runSummary(report: RunReport): string {
   if (limit !== undefined) lines.push(limit);
   if (status === 'signal') lines.push(`the program was ended by ${signal ?? 'a signal'}`);
   if (status === 'cancelled') lines.push('the run was cancelled');
-  if (error !== undefined) lines.push(`error[E_SANDBOX] ${error.message}; nothing was run`);
   if (status !== 'ok') lines.push(...deniedLines(report));
   if (report.events.some(({ kind }) => kind === 'pids_max') && status !== 'ok') {
     lines.push(`it reached its limit of ${limits.processes} processes and threads (\`processes\`)`);
   }
-  return lines.map((line) => `rootcellar: ${line}\n`).join('');
+  return `${failureText(error)}${lines.map((line) => `rootcellar: ${line}\n`).join('')}`;
+}
+
+/** Why nothing was run; empty when something was. */
+export function failureText(error: RunReport['error']): string {
+  if (error === undefined) return '';
+  const isImage = error.step.startsWith('root-');
+  const code = isImage ? 'E_ROOTFS_UNSAFE' : 'E_SANDBOX';
+  const hint = isImage ? 'build the image from a recipe, or mend its tar' : 'rootcellar doctor';
+  return `error[${code}] ${error.message}; nothing was run\n  hint: ${hint}\n`;
 }
 
 const LIMIT_TEXTS: Partial<Record<RunReport['status'], (report: RunReport) => string>> = {
@@ -63,5 +71,6 @@ function deniedLines({ denied }: RunReport): readonly string[] {
 }
 
 function signalNumber(name: string | null): number {
-  return Object.entries(constants.signals).find(([known]) => known === name)?.[1] ?? 0;
+  const known = Object.entries(constants.signals).find(([one]) => one === name)?.[1];
+  return known ?? Number(/\d+$/.exec(name ?? '')?.[0] ?? 0);
 }

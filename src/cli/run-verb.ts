@@ -1,8 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { addAbortSignal } from 'node:stream';
 import { canonicalJson, readableJson, type Json } from '../base/canonical-json.ts';
-import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import { formatSize } from '../base/units.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
+import { readBoundedFile } from '../recipe/bounded-file.ts';
+import { quotedWord } from '../recipe/quoted-value.ts';
 import type { Limits } from '../recipe/recipe.ts';
 import type { ForwardedSignal } from '../run/launch-cell.ts';
 import type { RunReport } from '../run/run-report.ts';
@@ -11,7 +15,7 @@ import type { CommandContext, CommonFlags } from './command-context.ts';
 import type { RunFlags } from './command-line.ts';
 import { namedImage } from './named-image.ts';
 import { withPipeline } from './pipeline.ts';
-import { runSummary, runStatus } from './run-summary.ts';
+import { failureText, runSummary, runStatus } from './run-summary.ts';
 
 export interface RunWords {
   readonly image: string;
@@ -20,23 +24,32 @@ export interface RunWords {
   readonly flags: RunFlags & CommonFlags;
 }
 
+/** Of a program, and of stdin where it is kept in memory. */
+const LARGEST_INPUT = 32 * 1024 ** 2;
+
 /** `rootcellar run`. The exit status is the program's own, or tells how it was ended. */
 export async function runProgramVerb(context: CommandContext, { image, words, flags }: RunWords): Promise<number> {
   const { program, rest } = await programOf(words, flags);
+  if (flags.report !== undefined) await prepareReport(flags.report);
   const limits = await limitsOf(flags);
   const captures = flags.json === true;
   const report = await withPipeline(context, async (pipeline) => {
     const found = await namedImage(image, captures ? quiet(pipeline) : pipeline);
-    const input = captures ? await readAll(process.stdin) : undefined;
+    const input = captures ? await readInput(process.stdin, context.signal) : undefined;
+    context.signal.throwIfAborted();
     const cancel = new AbortController();
+    const stop = (): void => cancel.abort();
+    context.signal.addEventListener('abort', stop);
     const stdio = captures ? 'capture' : 'inherit';
     const request = { image: found, program, arguments: rest, limits, stdio, input, cancel: cancel.signal } as const;
     const running = await startProgram(request, captures ? quiet(pipeline) : pipeline);
+    context.signal.throwIfAborted();
+    context.signal.removeEventListener('abort', stop);
     return forwardingSignals(running, cancel, () => running.report);
   });
   if (flags.report !== undefined) await writeReport(flags.report, report);
   if (captures) process.stdout.write(`${canonicalJson(reportJson(report))}\n`);
-  else if (flags.quiet !== true) process.stderr.write(runSummary(report));
+  else process.stderr.write(flags.quiet === true ? failureText(report.error) : runSummary(report));
   return runStatus(report);
 }
 
@@ -61,21 +74,12 @@ async function programOf(
 }
 
 async function readProgram(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    const known = [
-      ['ENOENT', 'there is no such file'],
-      ['EISDIR', 'is a folder'],
-      ['EACCES', 'may not be read'],
-    ] as const;
-    const fault = known.find(([name]) => isErrno(cause, name))?.[1];
-    if (fault === undefined) throw cause;
-    throw new RootcellarError('E_PROGRAM_NOT_FOUND', `\`${path}\`: ${fault}`, {
-      hint: 'rootcellar run IMAGE -- FILE takes a file of this machine; rootcellar run IMAGE -c CODE takes text',
-      cause,
-    });
-  }
+  const result = await readBoundedFile(path, LARGEST_INPUT);
+  if (result.kind === 'content') return result.content;
+  const fault = result.kind === 'missing' ? 'there is no such file' : result.fault;
+  throw new RootcellarError('E_PROGRAM_NOT_FOUND', `${quotedWord(path)}: ${fault}`, {
+    hint: 'rootcellar run IMAGE -- FILE takes a file of this machine; rootcellar run IMAGE -c CODE takes text',
+  });
 }
 
 async function limitsOf({ limit }: RunFlags): Promise<Partial<Limits>> {
@@ -85,10 +89,19 @@ async function limitsOf({ limit }: RunFlags): Promise<Partial<Limits>> {
 }
 
 /** A terminal is not waited for: with `--json` there is nobody who would type. */
-async function readAll(stream: NodeJS.ReadStream): Promise<Uint8Array | undefined> {
+async function readInput(stream: NodeJS.ReadStream, signal: AbortSignal): Promise<Uint8Array | undefined> {
   if (stream.isTTY) return undefined;
   const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  let size = 0;
+  for await (const chunk of addAbortSignal(signal, stream)) {
+    const bytes = Buffer.from(chunk);
+    chunks.push(bytes);
+    size += bytes.length;
+    if (size > LARGEST_INPUT) {
+      const message = `stdin: is larger than ${formatSize(LARGEST_INPUT)}, the most that --json takes`;
+      throw new RootcellarError('E_USAGE', message, { hint: 'leave --json out, and use --report FILE' });
+    }
+  }
   return Buffer.concat(chunks);
 }
 
@@ -117,15 +130,20 @@ async function forwardingSignals<T>(
   }
 }
 
-async function writeReport(path: string, report: RunReport): Promise<void> {
+/** Before the run: what cannot be written is known too late afterwards. */
+async function prepareReport(path: string): Promise<void> {
   try {
-    await writeFile(path, readableJson(reportJson(report), 3));
+    await writeFile(path, '');
   } catch (cause) {
-    throw new RootcellarError('E_USAGE', `--report: \`${path}\` cannot be written`, {
+    throw new RootcellarError('E_USAGE', `--report: ${quotedWord(path)} cannot be written`, {
       hint: 'choose another file',
       cause,
     });
   }
+}
+
+async function writeReport(path: string, report: RunReport): Promise<void> {
+  await writeFile(path, readableJson(reportJson(report), 3));
 }
 
 /** A report is JSON by its definition; this makes that known to the compiler. */

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { lstat, open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -49,6 +49,7 @@ export async function writeRootfs(options: RootfsOptions): Promise<Rootfs> {
 async function streamToFile(options: RootfsOptions, output: string): Promise<Rootfs> {
   const temporary = `${output}.${randomUUID()}.partial`;
   try {
+    await refuseSpecialFile(output);
     const file = await open(temporary, 'wx', 0o644);
     try {
       const rootfs = await stream(options, file);
@@ -62,6 +63,19 @@ async function streamToFile(options: RootfsOptions, output: string): Promise<Roo
     await rm(temporary, { force: true });
     throw outputError(output, error);
   }
+}
+
+/** A rename would put the tar in the place of a device, a pipe or a link. */
+async function refuseSpecialFile(output: string): Promise<void> {
+  const status = await lstat(output).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  });
+  if (status === undefined || status.isFile()) return;
+  const what = status.isDirectory() ? 'is a folder' : 'is no regular file';
+  throw new RootcellarError('E_USAGE', `\`${output}\`: ${what}`, {
+    hint: 'give -o the path of a file, such as ./rootfs.tar',
+  });
 }
 
 async function stream(options: RootfsOptions, file?: FileHandle): Promise<Rootfs> {

@@ -14,6 +14,16 @@ const FIELDS = {
   open_files: 'openFiles',
 } as const satisfies Record<string, keyof Limits>;
 
+const EXAMPLES: Readonly<Record<keyof typeof FIELDS, string>> = {
+  memory: '256MiB',
+  processes: '32',
+  cpu: '5s',
+  wall: '10s',
+  output: '1MiB',
+  tmp: '64MiB',
+  open_files: '256',
+};
+
 /**
  * One limit as it is given on a command line, such as `wall=2s`: what follows `=` is what a recipe would have.
  * Throws E_USAGE for another name, or a value that a recipe could not have.
@@ -28,7 +38,9 @@ export function parseLimitSetting(text: string): Partial<Limits> {
   const parsed = limitsSchema().safeParse({ [name]: /^\d+$/.test(value) ? Number(value) : value });
   if (parsed.success) return { [FIELDS[name]]: parsed.data[FIELDS[name]] };
   const fault = parsed.error.issues[0]?.message ?? 'is not a limit';
-  throw new RootcellarError('E_USAGE', `limit \`${name}\`: ${fault}`, { hint: 'write for example `--limit wall=2s`' });
+  throw new RootcellarError('E_USAGE', `limit \`${name}\`: ${fault}`, {
+    hint: `write for example \`--limit ${name}=${EXAMPLES[name]}\``,
+  });
 }
 
 function isLimitName(name: string): name is keyof typeof FIELDS {

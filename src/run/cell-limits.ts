@@ -29,7 +29,8 @@ export function resourceLimits(limits: Limits): readonly ResourceLimit[] {
     most('cpu', cpuSeconds),
     most('fileSize', limits.tmpBytes),
     most('stack', STACK_BYTES),
-    most('processes', limits.processes),
+    // Above the control group's, which counts how often it was reached.
+    most('processes', limits.processes + 8),
     most('openFiles', limits.openFiles),
     most('lockedMemory', 0),
     most('messageQueue', 0),

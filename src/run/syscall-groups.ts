@@ -23,7 +23,7 @@ export const SYSCALL_GROUPS: ReadonlyMap<string, SyscallGroup> = new Map([
       getdents getdents64 getcwd chdir fchdir mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat
       symlink symlinkat chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat umask truncate ftruncate fallocate
       fsync fdatasync fadvise64 statfs fstatfs utime utimes futimesat utimensat mknod mknodat copy_file_range sendfile
-      flock getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr`,
+      getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr`,
   }),
   group('@memory', {
     reason: 'memory of this process; executable too, which ctypes and just-in-time compilers need',

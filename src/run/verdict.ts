@@ -21,8 +21,8 @@ export type Verdict = Omit<RunReport, 'image' | 'stdout' | 'stderr' | 'encoding'
 export function judgeRun(request: VerdictRequest): Verdict {
   const { facts, limits } = request;
   const denied = deniedCalls(request);
-  const error = errorOf(facts);
-  const [status, exit, signal] = outcomeOf(facts);
+  const error = errorOf(facts, limits);
+  const [status, exit, signal] = outcomeOf(facts, limits);
   return {
     status,
     exit_code: exit,
@@ -49,7 +49,7 @@ const TIER: Tier = 'A';
 
 type Outcome = readonly [status: RunStatus, exitCode: number | null, signal: string | null];
 
-function outcomeOf(facts: CellFacts): Outcome {
+function outcomeOf(facts: CellFacts, limits: Limits): Outcome {
   const exit = facts.end?.kind === 'exited' ? facts.end.status : null;
   const signal = facts.end?.kind === 'signalled' ? signalName(facts.end.signal) : null;
   if (facts.cause !== undefined) return [STATUS_OF_CAUSE[facts.cause], exit, signal];
@@ -57,7 +57,8 @@ function outcomeOf(facts: CellFacts): Outcome {
   if (facts.failure !== undefined) return [isRejection(facts.failure.step) ? 'rejected' : 'internal', null, null];
   if (!facts.isComplete || facts.end === undefined) return ['internal', null, null];
   if (signal === 'SIGSYS') return ['denied', exit, signal];
-  if (signal === 'SIGXCPU') return ['cpu_limit', exit, signal];
+  // The program can send itself this signal; only the meter tells whether the kernel had a reason to.
+  if (signal === 'SIGXCPU' && cpuMicros(facts) >= limits.cpuMs * 1000) return ['cpu_limit', exit, signal];
   if (signal !== null) return ['signal', exit, signal];
   return [exit === 0 ? 'ok' : 'error', exit, signal];
 }
@@ -97,8 +98,8 @@ function folderFault(folder: string, errno: string): string {
   return `root filesystem: \`${folder}\` cannot be used (${errno})`;
 }
 
-function errorOf(facts: CellFacts): RunReport['error'] {
-  const [status] = outcomeOf(facts);
+function errorOf(facts: CellFacts, limits: Limits): RunReport['error'] {
+  const [status] = outcomeOf(facts, limits);
   if (status !== 'rejected' && status !== 'internal') return undefined;
   if (facts.failure === undefined) {
     return { step: 'launcher', message: 'launcher: ended without a complete report' };

@@ -35,6 +35,12 @@ export function diskError(home: string, error: unknown): RootcellarError | undef
       cause: error,
     });
   }
+  if (['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP'].some((name) => isErrno(error, name))) {
+    return new RootcellarError('E_STORE_INVALID', `store \`${home}\`: parts of it are missing or replaced`, {
+      hint: 'set ROOTCELLAR_HOME to an empty folder and build again',
+      cause: error,
+    });
+  }
   return undefined;
 }
 

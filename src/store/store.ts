@@ -1,5 +1,5 @@
 import { access, chmod, constants, mkdir, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import { writeDurably } from './durable-file.ts';
 import type { PackIndex } from './pack-index.ts';
@@ -103,6 +103,7 @@ async function openLayout(store: Store): Promise<void> {
       },
     );
   }
+  await restoreFolders(store);
   await access(store.path('names'), constants.R_OK | constants.X_OK);
 }
 
@@ -123,12 +124,33 @@ function layoutOf(text: string): number | undefined {
 
 /** The layout file comes last, so a folder that holds nothing but our folders is one that was not finished. */
 async function createLayout(store: Store): Promise<void> {
-  await mkdir(store.home, { recursive: true });
+  await createHome(store.home);
   const names = await readdir(store.home);
   if (!names.every((name) => Object.hasOwn(FOLDERS, name) || HARMLESS.has(name))) throw notAStore(store.home);
   await chmod(store.home, 0o711);
   await Promise.all(Object.entries(FOLDERS).map(([name, mode]) => createFolder(join(store.home, name), mode)));
   await writeDurably(store, join(store.home, LAYOUT_FILE), `{"layout":${LAYOUT}}\n`);
+}
+
+/** Parents first, each once: Node's own recursive mkdir never ends below /proc. */
+async function createHome(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return;
+    if (!isErrno(error, 'ENOENT') || dirname(path) === path) throw notAStore(path, error);
+    await createHome(dirname(path));
+    await mkdir(path).catch((cause: unknown) => {
+      throw isErrno(cause, 'ENOENT') ? notAStore(path, cause) : cause;
+    });
+  }
+}
+
+/** Folders that somebody removed come back empty: what was in them is made again. */
+async function restoreFolders(store: Store): Promise<void> {
+  const names = new Set(await readdir(store.home));
+  const missing = Object.entries(FOLDERS).filter(([name]) => !names.has(name));
+  await Promise.all(missing.map(([name, mode]) => createFolder(join(store.home, name), mode)));
 }
 
 /** The umask does not count here. */

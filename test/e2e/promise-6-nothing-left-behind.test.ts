@@ -89,6 +89,7 @@ print(json.dumps({
     ['memory', 'memory=64MiB', 'x = []\nwhile True: x.append(bytearray(2**20))', 'oom', 137],
     ['output', 'output=64KiB', 'while True: print("x" * 10000)', 'output_limit', 137],
     ['a crash', 'wall=10s', 'import ctypes; ctypes.string_at(0)', 'signal', 139],
+    ['a limit’s signal that it sent itself', 'wall=10s', 'import os; os.kill(os.getpid(), 24)', 'signal', 152],
     ['its own status', 'wall=10s', 'raise SystemExit(7)', 'error', 7],
   ])('tells the truth about %s', async (_, limit, code, status, exit) => {
     const ended = await rootcellar(['run', '--json', '--limit', limit, 'python', '-c', code]);

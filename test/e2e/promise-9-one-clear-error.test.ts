@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, statSync, symlinkSync } from 'node:fs';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -226,7 +226,7 @@ describe('promise 9: bad input gets one clear error', () => {
     execFileSync('tar', ['-C', work.path('root'), '-cf', work.path('evil.tar'), '.']);
     const ended = await rootcellar(['run', work.path('evil.tar'), '-c', 'print("ran")']);
     expect(ended).toMatchObject({ status: 125, stdout: '' });
-    expect(ended.stderr).toContain('`/tmp` is a symbolic link');
+    expectOneError(ended, 'E_ROOTFS_UNSAFE', '`/tmp` is a symbolic link');
     expect(await namesBelow(work.path('elsewhere'))).toEqual([]);
   });
 
@@ -241,6 +241,41 @@ describe('promise 9: bad input gets one clear error', () => {
     expect(ended.status).toBe(2);
     expect(ended.stdout).toBe('');
     expect(ended.stderr).toContain(text);
+  });
+
+  it('an output that is no regular file, which stays what it is', async () => {
+    await using work = await workplace();
+    execFileSync('mkfifo', [work.path('pipe')]);
+    const ended = await rootcellar(['build', join(sharedHome(), '../python'), '-o', work.path('pipe')]);
+    expectOneError(ended, 'E_USAGE', 'is no regular file');
+    expect(statSync(work.path('pipe')).isFIFO()).toBe(true);
+  });
+
+  it.each([
+    ['a folder', '.'],
+    ['a path through a file', join(COMMAND, 'x.py')],
+    ['a name that is too long', `/${'n'.repeat(300)}`],
+    ['a device', '/dev/zero'],
+  ])('a program that is %s', async (_, path) => {
+    const ended = await rootcellar(['run', 'python', '--', path]);
+    expectOneError(ended, 'E_PROGRAM_NOT_FOUND');
+    expect(ended.status).toBe(1);
+  });
+
+  it('a store where none can be', async () => {
+    expectOneError(await rootcellar(['images'], { home: '/proc/nowhere/store' }), 'E_STORE_INVALID');
+  });
+
+  it('a report that cannot be written: nothing is run', async () => {
+    const ended = await rootcellar(['run', 'python', '--report', '/no/such/folder/r.json', '-c', 'print("ran")']);
+    expectOneError(ended, 'E_USAGE', '--report');
+    expect(ended.stdout).toBe('');
+  });
+
+  it('a full standard output', async () => {
+    const ended = await rootcellar(['images'], { through: ['sh', '-c', 'exec "$@" > /dev/full', 'sh'] });
+    expectOneError(ended, 'E_DISK_FULL', 'stdout');
+    expect(ended.status).toBe(1);
   });
 
   it('errors are JSON with --json', async () => {

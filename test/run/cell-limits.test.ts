@@ -30,7 +30,7 @@ describe('resourceLimits()', () => {
       expect.arrayContaining([
         { resource: 'core', soft: 1, hard: 1 },
         { resource: 'lockedMemory', soft: 0, hard: 0 },
-        { resource: 'processes', soft: 32, hard: 32 },
+        { resource: 'processes', soft: 40, hard: 40 },
       ]),
     );
   });

@@ -28,7 +28,16 @@ describe('judgeRun()', () => {
       { status: 'oom' },
     ],
     ['SIGSYS', SIGNALLED(31), { status: 'denied', signal: 'SIGSYS' }],
-    ['SIGXCPU', SIGNALLED(24), { status: 'cpu_limit', signal: 'SIGXCPU' }],
+    [
+      'SIGXCPU with its time used up',
+      { ...SIGNALLED(24), readings: new Map([['cpu', '6000000000']]) },
+      { status: 'cpu_limit', signal: 'SIGXCPU' },
+    ],
+    [
+      'SIGXCPU that it sent to itself',
+      { ...SIGNALLED(24), readings: new Map([['cpu', '15000000']]) },
+      { status: 'signal', signal: 'SIGXCPU' },
+    ],
     ['the wall', { end: undefined, cause: 'wall' }, { status: 'timeout', exit_code: null, events: [{ kind: 'wall' }] }],
     ['the wall and an OOM kill', { end: undefined, cause: 'wall', ...OOM }, { status: 'timeout' }],
     ['CPU time', { end: undefined, cause: 'cpu' }, { status: 'cpu_limit', events: [{ kind: 'cpu' }] }],
