@@ -1,5 +1,4 @@
 import { RootcellarError } from '../base/rootcellar-error.ts';
-import { inOrder } from './in-order.ts';
 
 /** The bytes of an archive, in any order. A port: `store/` has one. */
 export interface ByteSource {
@@ -47,7 +46,7 @@ const PIECE = 1024 * 1024;
  */
 export async function* piecesOf(source: ByteSource, range: ByteRange): AsyncGenerator<Uint8Array> {
   const starts = Array.from({ length: Math.ceil(range.length / PIECE) }, (_, index) => index * PIECE);
-  for await (const start of inOrder(starts)) {
+  for (const start of starts) {
     yield await source.read(range.offset + start, Math.min(PIECE, range.length - start));
   }
 }

@@ -1,6 +1,5 @@
 import type { Digest } from '../base/digest.ts';
 import type { GeneratedEntry } from './base-files.ts';
-import { inOrder } from './in-order.ts';
 import type { Contents, ContentSink, Entry, Tree } from './tree.ts';
 
 /** Turns what is generated into entries, and keeps its contents at hand: a sink need not give back what it has got. */
@@ -30,7 +29,7 @@ export function entryGenerator({ contents, sink, epoch }: GeneratorOptions): Gen
   return {
     entriesOf: async (generated, tree) => {
       const entries: Entry[] = [];
-      for await (const one of inOrder(generated)) {
+      for (const one of generated) {
         const entry = one.kind === 'file' ? await fileOf(one) : entryOf(one, { tree, epoch });
         if (entry !== undefined) entries.push(entry);
       }

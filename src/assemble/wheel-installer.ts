@@ -1,18 +1,12 @@
+import { normalName } from '../recipe/requirement-line.ts';
 import type { Interpreter, WheelArtifact } from '../resolve/resolution.ts';
 import { artifactWriter, type ArtifactWriter, type EntryFacts } from './artifact-writer.ts';
 import { blaming, invalidArtifact, type ByteSource } from './byte-source.ts';
 import { parseImagePath, type ImagePath } from '../base/image-path.ts';
 import type { ContentSink, UnpackedArtifact } from './tree.ts';
-import { inOrder } from './in-order.ts';
 import { relativePath } from './usr-merge.ts';
 import { placeFiles, scriptsFolder, wheelLayout, within, type PlacedFile, type WheelLayout } from './wheel-layout.ts';
-import {
-  entryPointProgram,
-  normalizedName,
-  normalizedVersion,
-  parseEntryPoints,
-  parseHeaders,
-} from './wheel-metadata.ts';
+import { entryPointProgram, normalizedVersion, parseEntryPoints, parseHeaders } from './wheel-metadata.ts';
 import { checkRecordLine, formatRecord, parseRecord, recordHash, type RecordLine } from './wheel-record.ts';
 import type { ZipEntry } from './zip-directory.ts';
 import { openZip, readZipEntry, type ZipArchive } from './zip-reader.ts';
@@ -62,7 +56,7 @@ async function checkWheel(wheel: Installation): Promise<string> {
   const headers = parseHeaders(metadata);
   const [name, version] = [headers.get('name') ?? '', headers.get('version') ?? ''];
   const isLocked =
-    normalizedName(name) === normalizedName(artifact.name) &&
+    normalName(name) === normalName(artifact.name) &&
     normalizedVersion(version) === normalizedVersion(artifact.version);
   if (isLocked) return metadata;
   throw invalidArtifact(
@@ -92,7 +86,7 @@ async function* readAhead(
   files: readonly PlacedFile[],
 ): AsyncGenerator<readonly [PlacedFile, Uint8Array]> {
   const started: { readonly file: PlacedFile; readonly content: Promise<Uint8Array> }[] = [];
-  for await (const file of inOrder(files)) {
+  for (const file of files) {
     const content = readZipEntry(zip, file.entry);
     // A failure counts when its turn comes, not before.
     content.catch(() => undefined);
@@ -100,7 +94,7 @@ async function* readAhead(
     const first = started.length > READ_AHEAD ? started.shift() : undefined;
     if (first !== undefined) yield [first.file, await first.content];
   }
-  for await (const { file, content } of inOrder(started)) yield [file, await content];
+  for (const { file, content } of started) yield [file, await content];
 }
 
 const READ_AHEAD = 4;
@@ -120,7 +114,7 @@ async function installPrograms(wheel: Installation): Promise<void> {
   const entry = layout.files.find(({ name }) => name === `${layout.distInfo}/entry_points.txt`);
   if (entry === undefined) return;
   const text = await readText(wheel, entry);
-  for await (const point of inOrder(blaming(archive, () => parseEntryPoints(text)))) {
+  for (const point of blaming(archive, () => parseEntryPoints(text))) {
     const path = blaming(archive, () => within(scriptsFolder(interpreter), point.name));
     const facts = { path, mode: 0o755, uid: 0, gid: 0, mtime: entry.mtime };
     await install(wheel, facts, Buffer.from(entryPointProgram(point, interpreter.path)));

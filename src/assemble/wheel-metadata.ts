@@ -18,11 +18,6 @@ export function parseHeaders(text: string): ReadonlyMap<string, string> {
   return headers;
 }
 
-/** A project's name in the one form in which names are compared. Source: PEP 503. */
-export function normalizedName(name: string): string {
-  return name.replace(/[-_.]+/g, '-').toLowerCase();
-}
-
 /** A version as far as it must be to compare two spellings of one release. Source: PEP 440, "Normalization". */
 export function normalizedVersion(version: string): string {
   return version

@@ -7,9 +7,9 @@ const SANDBOX_FAILED = 125;
 
 /**
  * The exit status for a report: the program's own, 128 + n by a signal, 124 for a time limit, 125 when the sandbox failed.
- * What was killed for another reason ends as SIGKILL would: 137.
+ * What was killed for another reason ends as SIGKILL would: 137; a cancelled run as the signal that was `passedOn` would.
  */
-export function runStatus({ status, exit_code: exitCode, signal }: RunReport): number {
+export function runStatus({ status, exit_code: exitCode, signal }: RunReport, passedOn?: string): number {
   switch (status) {
     case 'ok':
     case 'error':
@@ -21,10 +21,11 @@ export function runStatus({ status, exit_code: exitCode, signal }: RunReport): n
     case 'timeout':
     case 'cpu_limit':
       return TIME_LIMIT;
+    case 'cancelled':
+      return 128 + signalNumber(passedOn ?? 'SIGKILL');
     case 'oom':
     case 'output_limit':
     case 'disk_limit':
-    case 'cancelled':
       return 128 + signalNumber('SIGKILL');
     case 'rejected':
     case 'internal':

@@ -33,7 +33,7 @@ export async function runProgramVerb(context: CommandContext, { image, words, fl
   if (flags.report !== undefined) await prepareReport(flags.report);
   const limits = await limitsOf(flags);
   const captures = flags.json === true;
-  const report = await withPipeline(context, async (pipeline) => {
+  const { report, lastSignal } = await withPipeline(context, async (pipeline) => {
     const found = await namedImage(image, captures ? quiet(pipeline) : pipeline);
     const input = captures ? await readInput(process.stdin, context.signal) : undefined;
     context.signal.throwIfAborted();
@@ -45,12 +45,12 @@ export async function runProgramVerb(context: CommandContext, { image, words, fl
     const running = await startProgram(request, captures ? quiet(pipeline) : pipeline);
     context.signal.throwIfAborted();
     context.signal.removeEventListener('abort', stop);
-    return forwardingSignals(running, cancel, () => running.report);
+    return forwardingSignals(running, cancel);
   });
   if (flags.report !== undefined) await writeReport(flags.report, report);
   if (captures) process.stdout.write(`${canonicalJson(reportJson(report))}\n`);
   else process.stderr.write(flags.quiet === true ? failureText(report.error) : runSummary(report));
-  return runStatus(report);
+  return runStatus(report, lastSignal);
 }
 
 /** With `--json`, stdout holds the report alone; only warnings may come before it. */
@@ -108,11 +108,10 @@ async function readInput(stream: NodeJS.ReadStream, signal: AbortSignal): Promis
 const FORWARDED: readonly ForwardedSignal[] = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2'];
 
 /** Signals are the program's while it runs; the same one again ends the run. */
-async function forwardingSignals<T>(
-  { forward }: RunningProgram,
+async function forwardingSignals(
+  { forward, report }: RunningProgram,
   cancel: AbortController,
-  action: () => Promise<T>,
-): Promise<T> {
+): Promise<{ readonly report: RunReport; readonly lastSignal: string | undefined }> {
   const seen = new Set<string>();
   const handlers = FORWARDED.map((name) => {
     const handler = (): void => {
@@ -124,7 +123,7 @@ async function forwardingSignals<T>(
     return { name, handler };
   });
   try {
-    return await action();
+    return { report: await report, lastSignal: [...seen].at(-1) };
   } finally {
     for (const { name, handler } of handlers) process.off(name, handler);
   }

@@ -1,12 +1,12 @@
 import { access, mkdir, readdir, rename, writeFile, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { arch } from 'node:process';
+import pMap from 'p-map';
 import { ARCHITECTURE_FACTS, parseArchitecture, type Architecture } from '../base/architecture.ts';
 import { digestOf, shortDigest } from '../base/digest.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import type { AptRoot } from './apt-root.ts';
 import { choosePackages, type DebianRequest } from './debian-resolver.ts';
-import { mapLimited } from './map-limited.ts';
 import { tailOf } from './redact.ts';
 import type { Interpreter } from './resolution.ts';
 import type { ResolverSettings } from './resolver-settings.ts';
@@ -70,7 +70,7 @@ async function unpackInto(folder: string, packages: readonly string[], request: 
   await mkdir(join(folder, '..'), { recursive: true });
   const partial = await mkdtemp(`${folder}.partial-`);
   try {
-    await mapLimited(debs, 2, (name) => unpackDeb(join(archives, name), partial, settings));
+    await pMap(debs, (name) => unpackDeb(join(archives, name), partial, settings), { concurrency: 2 });
     await writeScript(partial, folder, request);
     await rename(partial, folder);
   } catch (error) {

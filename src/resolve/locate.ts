@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import type { Architecture } from '../base/architecture.ts';
 import { RootcellarError, type Problem } from '../base/rootcellar-error.ts';
 import type { Recipe } from '../recipe/recipe.ts';
@@ -5,7 +6,6 @@ import { DEBIAN_KEYRING, readMachineApt, type MachineApt } from './apt-root.ts';
 import { sourcesForSuite } from './debian-sources.ts';
 import { withPackageIndex, type PackageIndex } from './index-client.ts';
 import { withCredentials } from './index-settings.ts';
-import { mapLimited } from './map-limited.ts';
 import { netrcLogin } from './netrc.ts';
 import { indexAddresses, readMachineIndexes } from './python-index.ts';
 import type { Artifact, DebArtifact, LocatedArtifact, WheelArtifact } from './resolution.ts';
@@ -98,7 +98,7 @@ async function locateWheels(
   const machine = await readMachineIndexes(settings);
   const addresses = await indexAddresses(recipe.python?.indexUrl, machine, { settings });
   const located = await withPackageIndex({ addresses, netrc: machine.netrc, settings }, (index) =>
-    mapLimited(wheels, CONNECTIONS, (wheel) => locateWheel(wheel, index)),
+    pMap(wheels, (wheel) => locateWheel(wheel, index), { concurrency: CONNECTIONS }),
   );
   const gone = located.filter(({ urls }) => urls.length === 0).map(({ artifact }) => goneProblem(artifact));
   if (gone.length > 0) throw RootcellarError.ofProblems(gone);

@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import type { Architecture } from '../base/architecture.ts';
 import { noProgress } from '../base/progress.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
@@ -8,7 +9,6 @@ import { sourcesForSuite } from './debian-sources.ts';
 import { newestDate } from './epoch.ts';
 import { unpackInterpreter } from './image-interpreter.ts';
 import { interpreterOf } from './interpreter-facts.ts';
-import { mapLimited } from './map-limited.ts';
 import type { Interpreter, Resolution, ResolvedTarget, ResolverVersion } from './resolution.ts';
 import { resolveWheels, type WheelResolution } from './resolve-wheels.ts';
 import { mayUpgrade, type ResolverSettings, type Upgrade } from './resolver-settings.ts';
@@ -31,8 +31,10 @@ export async function resolveRecipe(request: ResolveRequest): Promise<Resolution
   const progress = settings.progress ?? noProgress;
   progress({ kind: 'begin', step: 'resolve', title: recipe.name });
   const machine = await readMachineApt(settings);
-  const results = await mapLimited(recipe.architectures, 1, (architecture) =>
-    resolveTarget({ ...request, machine, architecture }),
+  const results = await pMap(
+    recipe.architectures,
+    (architecture) => resolveTarget({ ...request, machine, architecture }),
+    { concurrency: 1 },
   );
   const targets = new Map(results.map(({ architecture, target }) => [architecture, target]));
   const epoch = newestDate([...targets.values()]);

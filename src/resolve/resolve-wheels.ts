@@ -1,9 +1,9 @@
+import pMap from 'p-map';
 import { byteOrder } from '../base/byte-order.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { UnpackedInterpreter } from './image-interpreter.ts';
 import { withPackageIndex, type PackageIndex } from './index-client.ts';
 import { isSet, type IndexSettings } from './index-settings.ts';
-import { mapLimited } from './map-limited.ts';
 import { pipHelp, resolveWithPip } from './pip-resolver.ts';
 import { failureError, judgedFailure, type PythonFailure } from './python-failure.ts';
 import { indexAddresses, readMachineIndexes, type MachineIndexes } from './python-index.ts';
@@ -40,7 +40,7 @@ export async function resolveWheels(request: WheelRequest, settings: ResolverSet
   const addresses = await indexAddresses(request.indexUrl, machine, { settings, lastResort });
   return await withPackageIndex({ addresses, netrc: machine.netrc, settings }, async (index) => {
     if (outcome.kind === 'failure') throw await failureByIndex(outcome, index);
-    const wheels = await mapLimited(outcome.wheels, CONNECTIONS, (wheel) => lockWheel(wheel, index));
+    const wheels = await pMap(outcome.wheels, (wheel) => lockWheel(wheel, index), { concurrency: CONNECTIONS });
     const resolver = { name: outcome.tool, version: outcome.version };
     return { wheels: wheels.toSorted((a, b) => byteOrder(a.name, b.name)), resolver };
   });

@@ -179,7 +179,8 @@ describe.skipIf(!HAS_PYTHON)('compileBytecode() (skipped without python3)', () =
     controller.abort(new Error('told to stop'));
     await expect(compiling).rejects.toThrow('told to stop');
     await expect(compile(files, { signal: controller.signal })).rejects.toThrow('told to stop');
-    expect(workingFolders()).not.toContain(host?.root);
+    // A killed process is gone when the kernel has taken it apart, which a busy machine does a little later.
+    await expect.poll(workingFolders, { timeout: 10_000 }).not.toContain(host?.root);
   });
 });
 

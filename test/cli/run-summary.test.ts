@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest';
+import { runStatus, runSummary } from '../../src/cli/run-summary.ts';
+import { DEFAULT_LIMITS } from '../../src/recipe/recipe.ts';
+import type { RunReport } from '../../src/run/run-report.ts';
+
+const REPORT: RunReport = {
+  status: 'ok',
+  exit_code: 0,
+  signal: null,
+  events: [],
+  truncated: { stdout: false, stderr: false },
+  time: { wall_ms: 1, cpu_ms: 1, setup_ms: 1, start: 'cold' },
+  memory: { peak_bytes: 1, enforced_by: 'cgroup' },
+  processes_peak: 1,
+  denied: [],
+  isolation: { tier: 'A', layers: [], missing: [] },
+  image: { name: 'python', digest: `sha256:${'0'.repeat(64)}` },
+  limits: DEFAULT_LIMITS,
+};
+
+it.each<[Partial<RunReport>, number]>([
+  [{}, 0],
+  [{ status: 'error', exit_code: 7 }, 7],
+  [{ status: 'signal', exit_code: null, signal: 'SIGSEGV' }, 139],
+  [{ status: 'signal', exit_code: null, signal: 'SIG40' }, 168],
+  [{ status: 'denied', exit_code: null, signal: 'SIGSYS' }, 159],
+  [{ status: 'timeout', exit_code: null }, 124],
+  [{ status: 'cpu_limit', exit_code: null }, 124],
+  [{ status: 'oom', exit_code: null }, 137],
+  [{ status: 'internal', exit_code: null }, 125],
+])('runStatus() of %j is %i', (facts, status) => {
+  expect(runStatus({ ...REPORT, ...facts })).toBe(status);
+});
+
+it('runStatus() of a cancelled run is that of the signal that was passed on', () => {
+  const cancelled: RunReport = { ...REPORT, status: 'cancelled', exit_code: null };
+  expect([runStatus(cancelled), runStatus(cancelled, 'SIGHUP')]).toEqual([137, 129]);
+});
+
+it('runSummary() says nothing of a run that went well, whatever was denied', () => {
+  const denied = [{ syscall: 'socket', nr: 41, arch: 'amd64', count: 1 }] as const;
+  expect(runSummary({ ...REPORT, denied })).toBe('');
+  expect(runSummary({ ...REPORT, denied, status: 'error', exit_code: 1 })).toContain('socket (amd64 41) × 1');
+});
+
+it('runSummary() tells which limit was hit, and why nothing was run', () => {
+  expect(runSummary({ ...REPORT, status: 'oom' })).toContain('more than 256 MiB (`memory`)');
+  const error = { step: 'root-tmp', message: 'root filesystem: `/tmp` is a symbolic link' };
+  expect(runSummary({ ...REPORT, status: 'rejected', error })).toMatch(
+    /^error\[E_ROOTFS_UNSAFE\] .*nothing was run\n {2}hint: /,
+  );
+});
