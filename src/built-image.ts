@@ -31,6 +31,6 @@ export function checkPromise(diffId: Digest, promise: Digest | undefined): void 
   if (promise === undefined || promise === diffId) return;
   const message = `the lockfile promises ${shortDigest(promise)}, the build gave ${shortDigest(diffId)}`;
   throw new RootcellarError('E_NOT_REPRODUCED', message, {
-    hint: 'was the lockfile edited, or made by another version? `rootcellar lock` makes it anew',
+    hint: 'if the new bytes are wanted, remove the line `diff_id` from the lockfile and build again',
   });
 }
