@@ -26,8 +26,8 @@ const FOLDERS = {
   tmp: 0o711,
 } as const;
 
-/** What else an unfinished store may hold: the layout file of a process that is quicker, and what a new disk has. */
-const HARMLESS: ReadonlySet<string> = new Set([LAYOUT_FILE, 'lost+found']);
+/** What else a store without its layout file may hold: that of a process that is quicker, resolvers' lists, what a new disk has. */
+const HARMLESS: ReadonlySet<string> = new Set([LAYOUT_FILE, 'lost+found', 'cache']);
 
 export type StoreFolder = keyof typeof FOLDERS;
 

@@ -35,6 +35,7 @@ describe('Store.open()', () => {
     const home = await scratchFolder();
     mkdirSync(join(home, 'artifacts'));
     mkdirSync(join(home, 'lost+found'));
+    mkdirSync(join(home, 'cache'));
     const store = await Store.open({ home });
     expect(existsSync(store.path('names'))).toBe(true);
     await store.close();
