@@ -31,6 +31,7 @@ const EFFECT_FILES: readonly string[] = [
   'cli/build-rootfs.ts',
   'cli/command-context.ts',
   'cli/doctor-verb.ts',
+  'cli/import-verb.ts',
   'cli/main.ts',
   'cli/named-image.ts',
   'cli/pipeline.ts',

@@ -7,6 +7,7 @@ export const ERROR_CODES = {
   E_RECIPE_KEY: 'the recipe has a key that does not exist',
   E_RECIPE_VALUE: 'a value in the recipe has the wrong type or is out of range',
   E_RECIPE_PATH: 'a path in the recipe leaves its folder',
+  E_CONFIG_VALUE: 'a configuration to import has something that cannot be read',
   E_REQUIREMENT_SYNTAX: 'a line of the requirements file cannot be read',
   E_REQUIREMENT_UNKNOWN: 'the package index has no such distribution or version',
   E_REQUIREMENT_CONFLICT: 'the requirements contradict each other',

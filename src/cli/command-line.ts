@@ -51,6 +51,7 @@ function rootcellar(run: Run): Command {
     .showSuggestionAfterError()
     .configureOutput({ outputError: usageError });
   addBuildingVerbs(program, run);
+  addImportVerb(program, run);
   addRunVerb(program, run);
   addLookingVerbs(program, run);
   return program;
@@ -80,6 +81,20 @@ function defineBuild(command: Command, run: Run): Command {
     .action(async (recipe: string, flags: CommonFlags & BuildFlags) => {
       const { buildVerb } = await import('./build-verb.ts');
       await run(flags, (context) => buildVerb(context, recipe, flags));
+    });
+}
+
+function addImportVerb(program: Command, run: Run): void {
+  addVerb(program, 'import <config> [requirements]', {
+    summary: 'make a recipe of the configuration of dify-sandbox',
+    example: 'import conf/config.yaml dependencies/python-requirements.txt -o recipes/mine',
+  })
+    .requiredOption('-o, --output <folder>', 'folder for the recipe')
+    .option('--env <file>', 'NAME=value lines that win over the configuration, as dify-sandbox reads them')
+    .option('--base <kind>', 'take Python from this machine (host) or from Debian (debian); default: what is there')
+    .action(async (config: string, requirements: string | undefined, flags: CommonFlags & ImportFlags) => {
+      const { importVerb } = await import('./import-verb.ts');
+      await run(flags, (context) => importVerb(context, { config, requirements, flags }));
     });
 }
 
@@ -135,6 +150,13 @@ export interface BuildFlags {
   readonly arch?: readonly string[];
   readonly output?: string;
   readonly locked?: boolean;
+}
+
+export interface ImportFlags {
+  readonly output: string;
+  /** File of `NAME=value` lines. */
+  readonly env?: string;
+  readonly base?: string;
 }
 
 export interface RunFlags {
