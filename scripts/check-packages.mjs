@@ -199,8 +199,8 @@ function jsonObject(line) {
  * @param {string} stdout
  */
 function firstError(stderr, stdout) {
-  const errors = stdout.split('\n').filter((line) => line.includes('"error"'));
-  return (errors[0] ?? lastLine(stderr)).slice(0, 400);
+  const error = stdout.split('\n').find((line) => line.includes('"error"'));
+  return (error ?? lastLine(stderr)).slice(0, 400);
 }
 
 /** @param {string} text */
