@@ -9,6 +9,7 @@ import { entryGenerator, type Generator } from './generated-entries.ts';
 import { cachedLibraries, formatLdSoCache } from './ld-so-cache.ts';
 import { unreplacedScripts } from './maintainer-scripts.ts';
 import { mergeArtifacts, type MergePart } from './merge-tree.ts';
+import { suspiciousFiles } from './suspicious-files.ts';
 import { withAdditions, withFinalMetadata } from './tree-additions.ts';
 import type { Contents, ContentSink, Tree, UnpackedArtifact } from './tree.ts';
 import { mergedPath } from './usr-merge.ts';
@@ -66,7 +67,9 @@ export async function assembleTree(input: AssembleInput): Promise<AssembledTree>
   const tree = withFinalMetadata(complete, epoch);
   const missing = checkClosure(tree, { architecture: system.architecture, cache: libraries });
   if (missing.length > 0) throw closureError(missing, input.packageOf);
-  return { tree, warnings: input.parts.flatMap(scriptWarnings).toSorted(byteOrder) };
+  const { interpreter } = system;
+  const suspicious = suspiciousFiles({ tree, parts: input.parts, interpreter, contents: generator.contents });
+  return { tree, warnings: [...input.parts.flatMap(scriptWarnings), ...suspicious].toSorted(byteOrder) };
 }
 
 async function withGenerated(tree: Tree, generated: readonly GeneratedEntry[], generator: Generator): Promise<Tree> {
