@@ -132,5 +132,5 @@ async function writeNew(path: string, content: string): Promise<void> {
 
 function noteText({ setting, text }: ImportNote): string {
   const { file, line, column } = setting.place;
-  return `${file}:${line}:${column}: \`${setting.key}\` ${text}`;
+  return `${file}:${line}:${column}: \`${setting.key}\`: ${text}`;
 }
