@@ -6,6 +6,7 @@
 #include "inside.h"
 #include "relay.h"
 #include "steps.h"
+#include "traces.h"
 
 /* The descriptor for status records; the end of its reader ends the run. */
 #define STATUS_DESCRIPTOR 4
@@ -48,6 +49,7 @@ struct keeper {
 	int survivors;
 	bool is_cleanup_proven;
 	struct denials denials;
+	struct traces traces;
 	struct relay input, output, errors;
 	uint64_t began;			/* ns, like all below */
 	uint64_t started;

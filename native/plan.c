@@ -254,6 +254,9 @@ static enum plan_fault record(enum plan_tag tag, bool optional,
 				PLAN_DIRECTORIES);
 	case PLAN_CGROUP_INTO:
 		return value(take_path(from, &plan->into));
+	case PLAN_TRACE:
+		plan->is_traced = true;
+		return value(from->left == 0);
 	case PLAN_TAGS:
 		break;
 	}

@@ -42,6 +42,7 @@ enum plan_tag {
 	PLAN_CGROUP_CPU,	/* u32 unit, string file */
 	PLAN_CGROUP_JOIN,	/* string file, written `0` to join; repeated */
 	PLAN_CGROUP_INTO,	/* string, a version 2 directory to start in */
+	PLAN_TRACE,		/* empty: let calls beyond the filter through */
 	PLAN_TAGS
 };
 
@@ -101,6 +102,7 @@ struct plan {
 	const char *into;				/* NULL: none */
 	const char *cpu_file;
 	bool cpu_is_micros;		/* `usage_usec N`, not only ns */
+	bool is_traced;
 };
 
 enum plan_fault {

@@ -69,6 +69,24 @@ static void report_denials(const struct denials *denials)
 	}
 }
 
+static void report_traces(const struct traces *traces)
+{
+	for (size_t i = 0; i < traces->count; i++) {
+		const struct trace *row = &traces->rows[i];
+
+		status_key("traced");
+		status_number(row->arch);
+		status_number(row->nr);
+		status_number((int64_t)row->count);
+		/* As the kernel's registers have them: read as unsigned. */
+		for (size_t j = 0; j < TRACES_ARGUMENTS; j++)
+			status_number((int64_t)row->arguments[j]);
+		status_end();
+	}
+	if (traces->lost > 0)
+		number_record("untraced", (int64_t)traces->lost);
+}
+
 static void report_times(const struct keeper *keeper)
 {
 	if (keeper->started == 0)
@@ -104,4 +122,5 @@ void report_run(const struct keeper *keeper)
 	number_record("survivors", keeper->survivors);
 	word_record("cleanup",
 		    keeper->is_cleanup_proven ? "proven" : "unproven");
+	report_traces(&keeper->traces);
 }

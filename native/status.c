@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define ROOM 16384
+#define ROOM 32768
 #define TEXT_LONGEST 400
 
 static char records[ROOM];

@@ -3,6 +3,7 @@
 #include "plan.h"
 #include "status.h"
 #include "steps.h"
+#include "traces.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -48,6 +49,26 @@ static void check_denials(void)
 	check(denials.rows[63].nr == 63, "rows in the order of their coming");
 }
 
+static void check_traces(void)
+{
+	static struct traces traces;
+	uint64_t arguments[TRACES_ARGUMENTS] = { 0 };
+
+	for (uint64_t value = 0; value < 20; value++) {
+		arguments[TRACES_ARGUMENTS - 1] = value;
+		traces_add(&traces, 1, 7, arguments);
+		traces_add(&traces, 1, 7, arguments);
+	}
+	check(traces.count == TRACES_SAMPLES, "samples of a call are bounded");
+	check(traces.rows[0].count == 2, "equal calls are counted");
+	check(traces.lost == 2 * (20 - TRACES_SAMPLES), "others are lost");
+	for (int32_t nr = 100; nr < 500; nr++)
+		traces_add(&traces, 1, nr, arguments);
+	check(traces.count == TRACES_ROWS, "rows are bounded");
+	check(traces.rows[TRACES_ROWS - 1].nr ==
+	      100 + TRACES_ROWS - TRACES_SAMPLES - 1, "first come, first kept");
+}
+
 static void check_records(const char *wanted, const char *what)
 {
 	size_t length;
@@ -83,7 +104,7 @@ static void check_status(void)
 		status_end();
 	}
 	status_records(&before);
-	check(before <= 16384, "the buffer is bounded");
+	check(before <= 32768, "the buffer is bounded");
 	status_key("x");
 	status_end();
 	records = status_records(&after);
@@ -95,6 +116,7 @@ int main(void)
 {
 	check_steps();
 	check_denials();
+	check_traces();
 	check_status();
 	printf("ok %d\n", checks);
 	return 0;

@@ -13,6 +13,7 @@ import { cellLimits, resourceLimits } from './run/cell-limits.ts';
 import { launchCell, type CellOutcome, type ForwardedSignal } from './run/launch-cell.ts';
 import { programPath, type LaunchPlan, type ProgramFile } from './run/launch-plan.ts';
 import type { RunReport } from './run/run-report.ts';
+import type { CellFacts } from './run/status-reader.ts';
 import { syscallName } from './run/syscall-tables.ts';
 import { judgeRun } from './run/verdict.ts';
 import { readManifest, type ImageManifest } from './store/image-manifest.ts';
@@ -36,11 +37,15 @@ export interface RunRequest {
   readonly input?: Uint8Array | undefined;
   /** Ends the run, with status `cancelled`. */
   readonly cancel?: AbortSignal | undefined;
+  /** Lets through what the image's filter would deny, and records it: for trusted programs only. */
+  readonly isTraced?: boolean | undefined;
 }
 
 export interface RunningProgram {
   /** Settles when nothing of the run is left. */
   readonly report: Promise<RunReport>;
+  /** The same, as the launcher saw it. */
+  readonly facts: () => Promise<CellFacts>;
   readonly forward: (signal: ForwardedSignal) => void;
 }
 
@@ -70,7 +75,8 @@ export async function startProgram(request: RunRequest, context: PipelineContext
   const cgroups = await cellCgroups(limits, context.now);
   const plan = launchPlan({ request, manifest, limits, root, cgroups });
   const { outcome, forward } = launchCell({ plan, cellPath: CELL_PATH, stdio, input, signal: cancel });
-  return { report: outcome.then((ended) => reportOf(ended, request, limits)), forward };
+  const report = outcome.then((ended) => reportOf(ended, request, limits));
+  return { report, facts: async () => (await outcome).facts, forward };
 }
 
 function checkPrivilege(): void {
@@ -113,6 +119,7 @@ function launchPlan({ request, manifest, limits, root, cgroups }: PlanParts): La
     resourceLimits: resourceLimits(limits),
     cgroups,
     filter: Buffer.from(manifest.filter, 'base64'),
+    isTraced: request.isTraced,
   };
 }
 

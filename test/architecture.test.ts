@@ -37,6 +37,7 @@ const EFFECT_FILES: readonly string[] = [
   'cli/pipeline.ts',
   'cli/run-summary.ts',
   'cli/run-verb.ts',
+  'cli/trace-verb.ts',
   'compile-artifacts.ts',
   'load-rootfs.ts',
   'lock/lockfile-files.ts',

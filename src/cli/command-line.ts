@@ -53,6 +53,7 @@ function rootcellar(run: Run): Command {
   addBuildingVerbs(program, run);
   addImportVerb(program, run);
   addRunVerb(program, run);
+  addTraceVerb(program, run);
   addLookingVerbs(program, run);
   return program;
 }
@@ -107,6 +108,19 @@ function addRunVerb(program: Command, run: Run): void {
     .action(async (image: string, words: string[], flags: CommonFlags & RunFlags) => {
       const { runProgramVerb } = await import('./run-verb.ts');
       await run(flags, (context) => runProgramVerb(context, { image, words, flags }));
+    });
+}
+
+function addTraceVerb(program: Command, run: Run): void {
+  addVerb(program, 'trace <image> [words...]', {
+    summary: 'run trusted code once, and say which system calls it needs beyond its profile',
+    example: 'trace recipes/mine --write -- program.py',
+  })
+    .usage('<image> FILE [-- ARGS]')
+    .option('--write', 'add them to the recipe')
+    .action(async (image: string, words: string[], flags: CommonFlags & TraceFlags) => {
+      const { traceVerb } = await import('./trace-verb.ts');
+      await run(flags, (context) => traceVerb(context, { image, words, flags }));
     });
 }
 
@@ -165,6 +179,10 @@ export interface RunFlags {
   readonly report?: string;
   /** Each `name=value`. */
   readonly limit?: readonly string[];
+}
+
+export interface TraceFlags {
+  readonly write?: boolean;
 }
 
 interface VerbHelp {

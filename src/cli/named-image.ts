@@ -20,6 +20,6 @@ export async function namedImage(word: string, pipeline: PipelineContext): Promi
 }
 
 /** A path with a slash or the ending of YAML; a bare name is always an image, whatever lies in the current folder. */
-function isRecipe(word: string): boolean {
+export function isRecipe(word: string): boolean {
   return (word.includes('/') || /\.ya?ml$/.test(basename(word))) && existsSync(word);
 }

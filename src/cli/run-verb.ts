@@ -1,11 +1,9 @@
 import { writeFile } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { addAbortSignal } from 'node:stream';
 import { canonicalJson, readableJson, type Json } from '../base/canonical-json.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { formatSize } from '../base/units.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
-import { readBoundedFile } from '../recipe/bounded-file.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
 import type { Limits } from '../recipe/recipe.ts';
 import type { ForwardedSignal } from '../run/launch-cell.ts';
@@ -15,6 +13,7 @@ import type { CommandContext, CommonFlags } from './command-context.ts';
 import type { RunFlags } from './command-line.ts';
 import { namedImage } from './named-image.ts';
 import { withPipeline } from './pipeline.ts';
+import { LARGEST_INPUT, readProgram } from './program-file.ts';
 import { failureText, runSummary, runStatus } from './run-summary.ts';
 
 export interface RunWords {
@@ -23,9 +22,6 @@ export interface RunWords {
   readonly words: readonly string[];
   readonly flags: RunFlags & CommonFlags;
 }
-
-/** Of a program, and of stdin where it is kept in memory. */
-const LARGEST_INPUT = 32 * 1024 ** 2;
 
 /** `rootcellar run`. The exit status is the program's own, or tells how it was ended. */
 export async function runProgramVerb(context: CommandContext, { image, words, flags }: RunWords): Promise<number> {
@@ -70,16 +66,7 @@ async function programOf(
     });
   }
   if (path === '-') return { program: { kind: 'stdin' }, rest };
-  return { program: { kind: 'file', file: { name: basename(path), content: await readProgram(path) } }, rest };
-}
-
-async function readProgram(path: string): Promise<Uint8Array> {
-  const result = await readBoundedFile(path, LARGEST_INPUT);
-  if (result.kind === 'content') return result.content;
-  const fault = result.kind === 'missing' ? 'there is no such file' : result.fault;
-  throw new RootcellarError('E_PROGRAM_NOT_FOUND', `${quotedWord(path)}: ${fault}`, {
-    hint: 'rootcellar run IMAGE -- FILE takes a file of this machine; rootcellar run IMAGE -c CODE takes text',
-  });
+  return { program: await readProgram(path), rest };
 }
 
 async function limitsOf({ limit }: RunFlags): Promise<Partial<Limits>> {

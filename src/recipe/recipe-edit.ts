@@ -75,9 +75,13 @@ function startOf(node: unknown): number {
 
 /** Where the last character of a value stands; a block ends with its last value, not with the blank lines after it. */
 function endOf(node: Node): number {
-  const last = (isMap(node) || isSeq(node)) && node.flow !== true ? node.items.at(-1) : undefined;
-  const value: unknown = isMap(node) && last !== undefined && 'value' in last ? last.value : last;
-  return isNode(value) ? endOf(value) : (node.range?.[1] ?? 0);
+  const last = lastValue(node);
+  return isNode(last) ? endOf(last) : (node.range?.[1] ?? 0);
+}
+
+function lastValue(node: Node): unknown {
+  if (isSeq(node)) return node.flow === true ? undefined : node.items.at(-1);
+  return isMap(node) && node.flow !== true ? node.items.at(-1)?.value : undefined;
 }
 
 function lineEnd(text: string, offset: number): number {

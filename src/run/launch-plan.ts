@@ -20,6 +20,8 @@ export interface LaunchPlan {
   readonly cgroups: CgroupPlan;
   /** BPF program: an array of little-endian `struct sock_filter`. */
   readonly filter: Uint8Array;
+  /** Lets through, and records, what the filter would have reported: for trusted programs only. */
+  readonly isTraced?: boolean | undefined;
 }
 
 export interface ProgramFile {
@@ -95,6 +97,7 @@ const TAG = {
   cgroupCpu: 14,
   cgroupJoin: 15,
   cgroupInto: 16,
+  trace: 17,
 } as const;
 
 const MAGIC = 'RCELLAR\u0001';
@@ -126,6 +129,7 @@ export function encodePlan(plan: LaunchPlan): Uint8Array {
     ...plan.resourceLimits.map((limit) => record(TAG.resourceLimit, resourceLimitBytes(limit))),
     record(TAG.filter, plan.filter),
     ...cgroupRecords(plan.cgroups),
+    ...(plan.isTraced === true ? [record(TAG.trace, new Uint8Array())] : []),
   ]);
   if (bytes.length > LARGEST_PLAN) {
     throw new RootcellarError('E_USAGE', `program: ${bytes.length} bytes are too many for one run`, {

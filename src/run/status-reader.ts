@@ -15,6 +15,10 @@ export interface CellFacts {
   /** User and system time of the main program and of its children that it waited for. */
   readonly usageMicros: number;
   readonly denied: readonly { readonly auditArch: number; readonly nr: number; readonly count: number }[];
+  /** Of a traced run: calls beyond the filter that were let through, each with its first arguments. */
+  readonly traced: readonly TracedCall[];
+  /** Calls of a traced run that there was no room for. */
+  readonly untraced: number;
   readonly truncated: { readonly stdout: boolean; readonly stderr: boolean };
   /** The text of each cgroup file that was asked for, line feeds as blanks. */
   readonly readings: ReadonlyMap<string, string>;
@@ -23,6 +27,14 @@ export interface CellFacts {
   readonly isCleanupProven: boolean;
   /** Whether the last record was there, so that `cell` was not killed itself. */
   readonly isComplete: boolean;
+}
+
+export interface TracedCall {
+  readonly auditArch: number;
+  readonly nr: number;
+  readonly count: number;
+  /** Unsigned 64-bit values; at most the first five. */
+  readonly arguments: readonly bigint[];
 }
 
 export type CellCause = 'wall' | 'cpu' | 'output' | 'denied' | 'cancelled';
@@ -60,6 +72,13 @@ export function readStatus(text: string): CellFacts {
       nr: integer(nr),
       count: integer(count),
     })),
+    traced: rows('traced').map(([arch, nr, count, ...words]) => ({
+      auditArch: integer(arch),
+      nr: integer(nr),
+      count: integer(count),
+      arguments: words.map(register),
+    })),
+    untraced: firstInteger(rows('untraced')),
     truncated: {
       stdout: rows('truncated').some(([stream]) => stream === 'stdout'),
       stderr: rows('truncated').some(([stream]) => stream === 'stderr'),
@@ -83,6 +102,8 @@ const KEYS: ReadonlySet<string> = new Set([
   'wall',
   'usage',
   'denied',
+  'traced',
+  'untraced',
   'truncated',
   'reading',
   'survivors',
@@ -103,6 +124,12 @@ function endOf([kind, number]: readonly string[]): CellEnd {
   if (kind === 'exited') return { kind, status: integer(number) };
   if (kind === 'signalled') return { kind, signal: integer(number) };
   throw new Error(`unreachable: end \`${kind}\``);
+}
+
+/** Written as a signed number, meant as the bits of a register. */
+function register(text: string): bigint {
+  if (!/^-?\d{1,20}$/.test(text)) throw new Error(`unreachable: register \`${text}\``);
+  return BigInt.asUintN(64, BigInt(text));
 }
 
 function firstInteger(rows: readonly (readonly string[])[]): number {

@@ -49,6 +49,10 @@ describe('plan_decode() under ASan and UBSan', () => {
     expect(decode([WHOLE])).toEqual([OK]);
   });
 
+  it('takes a plan to trace', () => {
+    expect(decode([Buffer.concat([WHOLE, record(17, Buffer.alloc(0))])])).toEqual([OK]);
+  });
+
   it('refuses every beginning of a plan', () => {
     const beginnings = Array.from({ length: WHOLE.length }, (_, length) => WHOLE.subarray(0, length));
     expect(decode(beginnings)).not.toContain(OK);
@@ -73,6 +77,7 @@ describe('plan_decode() under ASan and UBSan', () => {
     ['a string without NUL', BAD_VALUE, Buffer.concat([WHOLE, record(2, Buffer.from('a'))])],
     ['a string with two NULs', BAD_VALUE, Buffer.concat([WHOLE, record(2, Buffer.from('a\0b\0'))])],
     ['an empty string record', BAD_VALUE, Buffer.concat([WHOLE, record(2, Buffer.alloc(0))])],
+    ['a trace record with content', BAD_VALUE, Buffer.concat([WHOLE, record(17, Buffer.alloc(1))])],
     ['a relative join', BAD_VALUE, Buffer.concat([WHOLE, record(15, Buffer.from('tasks\0'))])],
     [
       'a resource limit above its hard one',

@@ -16,6 +16,8 @@ end signalled 9
 usage 700
 denied 3221225534 142 3
 denied 3221225534 -1 1
+traced 3221225534 56 2 18874385 -1 0 0 -4096
+untraced 9
 truncated stderr
 survivors 2
 cleanup proven
@@ -38,6 +40,15 @@ describe('readStatus()', () => {
         { auditArch: 3_221_225_534, nr: 142, count: 3 },
         { auditArch: 3_221_225_534, nr: -1, count: 1 },
       ],
+      traced: [
+        {
+          auditArch: 3_221_225_534,
+          nr: 56,
+          count: 2,
+          arguments: [0x120_0011n, 2n ** 64n - 1n, 0n, 0n, 2n ** 64n - 4096n],
+        },
+      ],
+      untraced: 9,
       truncated: { stdout: false, stderr: true },
       readings: new Map([
         ['memory_events', 'oom_kill_disable 0 under_oom 0 oom_kill 2'],
