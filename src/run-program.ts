@@ -9,6 +9,7 @@ import type { Interpreter } from './resolve/resolution.ts';
 import { sweepCgroups } from './run/cgroup-sweep.ts';
 import { planCgroups, type CgroupPlan } from './run/cgroup-plan.ts';
 import { probeCgroups } from './run/cgroup-probe.ts';
+import { cellEnvironment, type Variables } from './run/cell-environment.ts';
 import { cellLimits, resourceLimits } from './run/cell-limits.ts';
 import { launchCell, type CellOutcome, type ForwardedSignal } from './run/launch-cell.ts';
 import { programPath, type LaunchPlan, type ProgramFile } from './run/launch-plan.ts';
@@ -30,6 +31,8 @@ export interface RunRequest {
   readonly image: Image;
   readonly program: Program;
   readonly arguments: readonly string[];
+  /** In addition to what every cell has. */
+  readonly environment?: Variables | undefined;
   /** In place of those of the image's recipe. */
   readonly limits: Partial<Limits>;
   /** `capture`: the report holds the output; the program reads `input`. */
@@ -110,7 +113,7 @@ function launchPlan({ request, manifest, limits, root, cgroups }: PlanParts): La
   return {
     root,
     arguments: [...interpreterWords(manifest, program), ...request.arguments],
-    environment: cellEnvironment(),
+    environment: cellEnvironment(request.environment ?? {}, availableParallelism()),
     workingDirectory: '/tmp',
     hostname: 'cell',
     program: program.kind === 'file' ? program.file : undefined,
@@ -135,16 +138,6 @@ function interpreterPath(image: string, interpreter: Interpreter | undefined): s
   throw new RootcellarError('E_PROGRAM_NOT_FOUND', `image \`${image}\`: has no Python to run a program with`, {
     hint: 'add `python3` to `base.debian.packages` in its recipe, and build it again',
   });
-}
-
-/** Numeric libraries start a thread for each processor of the host, whatever a cell may have. */
-function cellEnvironment(): Readonly<Record<string, string>> {
-  return {
-    HOME: '/tmp',
-    LANG: 'C.UTF-8',
-    OMP_NUM_THREADS: `${Math.min(4, availableParallelism())}`,
-    PATH: '/usr/local/bin:/usr/bin:/bin',
-  };
 }
 
 function reportOf({ facts, stdout, stderr }: CellOutcome, request: RunRequest, limits: Limits): RunReport {

@@ -104,6 +104,7 @@ function addRunVerb(program: Command, run: Run): void {
     .usage('<image> [-c CODE | FILE | -] [-- ARGS]')
     .option('-c <code>', 'program text')
     .option('--report <file>', 'write the report of the run to this file')
+    .option('-e, --env <name=value>', 'variable for the program (repeatable)', collect)
     .option('--limit <name=value>', 'another limit than the recipe gives, such as wall=2s (repeatable)', collect)
     .action(async (image: string, words: string[], flags: CommonFlags & RunFlags) => {
       const { runProgramVerb } = await import('./run-verb.ts');
@@ -177,6 +178,8 @@ export interface RunFlags {
   /** Program text. */
   readonly c?: string;
   readonly report?: string;
+  /** Each `NAME=VALUE`. */
+  readonly env?: readonly string[];
   /** Each `name=value`. */
   readonly limit?: readonly string[];
 }

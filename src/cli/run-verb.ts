@@ -6,6 +6,7 @@ import { formatSize } from '../base/units.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
 import type { Limits } from '../recipe/recipe.ts';
+import { parseVariable } from '../run/cell-environment.ts';
 import type { ForwardedSignal } from '../run/launch-cell.ts';
 import type { RunReport } from '../run/run-report.ts';
 import { startProgram, type Program, type RunningProgram } from '../run-program.ts';
@@ -28,6 +29,7 @@ export async function runProgramVerb(context: CommandContext, { image, words, fl
   const { program, rest } = await programOf(words, flags);
   if (flags.report !== undefined) await prepareReport(flags.report);
   const limits = await limitsOf(flags);
+  const environment = Object.fromEntries((flags.env ?? []).map(parseVariable));
   const captures = flags.json === true;
   const { report, lastSignal } = await withPipeline(context, async (pipeline) => {
     const found = await namedImage(image, captures ? quiet(pipeline) : pipeline);
@@ -37,7 +39,16 @@ export async function runProgramVerb(context: CommandContext, { image, words, fl
     const stop = (): void => cancel.abort();
     context.signal.addEventListener('abort', stop);
     const stdio = captures ? 'capture' : 'inherit';
-    const request = { image: found, program, arguments: rest, limits, stdio, input, cancel: cancel.signal } as const;
+    const request = {
+      image: found,
+      program,
+      arguments: rest,
+      environment,
+      limits,
+      stdio,
+      input,
+      cancel: cancel.signal,
+    } as const;
     const running = await startProgram(request, captures ? quiet(pipeline) : pipeline);
     context.signal.throwIfAborted();
     context.signal.removeEventListener('abort', stop);
