@@ -100,7 +100,7 @@ sandbox:
 
   it('reports all problems of a file, in its order', () => {
     const text = `nmae: x
-architectures: [arm64, x86_64]
+architectures: [aarch64, x86_64]
 base:
   debian: { suite: stable, packages: [Python3, python3=3, apt, apt], mirror: ftp://x:secret@y }
 shared_objects: []
@@ -123,8 +123,8 @@ name: z
 `;
     expect(problemsOf(text)).toEqual([
       '1:1 E_RECIPE_KEY unknown key `nmae` (did you mean `name`?)',
-      '2:17 E_RECIPE_VALUE `architectures[0]` cannot be `"arm64"` yet: this version builds `amd64` only (write `amd64`)',
-      '2:24 E_RECIPE_VALUE `architectures[1]` must be one of `amd64`, `arm64`, got `"x86_64"` (write `amd64`)',
+      '2:17 E_RECIPE_VALUE `architectures[0]` must be one of `amd64`, `arm64`, got `"aarch64"` (write `arm64`)',
+      '2:26 E_RECIPE_VALUE `architectures[1]` must be one of `amd64`, `arm64`, got `"x86_64"` (write `amd64`)',
       '4:20 E_RECIPE_VALUE `base.debian.suite` must be a codename: `stable` is another release from time to time (write for example `trixie`)',
       '4:39 E_RECIPE_VALUE `base.debian.packages[0]` must be the name of a Debian package, without version or architecture, got `"Python3"` (write for example `python3`)',
       '4:48 E_RECIPE_VALUE `base.debian.packages[1]` must be the name of a Debian package, without version or architecture, got `"python3=3"` (write for example `python3`)',
