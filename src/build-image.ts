@@ -7,7 +7,7 @@ import { checkPromise, findBuilt, lockedTarget } from './built-image.ts';
 import { compileArtifacts, type CompiledArtifacts } from './compile-artifacts.ts';
 import { generatedContents } from './generated-contents.ts';
 import { imageManifest, ownFiles, type ImageIdentity } from './image-files.ts';
-import type { Lockfile } from './lock/lockfile.ts';
+import { targetEpoch, type Lockfile } from './lock/lockfile.ts';
 import { targetKey } from './lock/target-key.ts';
 import { writeRootfs, type Rootfs } from './pack/rootfs-writer.ts';
 import type { PipelineContext } from './pipeline-context.ts';
@@ -40,10 +40,7 @@ export async function buildImage(request: BuildRequest, context: PipelineContext
   if (existing !== undefined) return existingImage(existing, request, context);
 
   const prepared = await prepareArtifacts({ recipe, architecture, target, format: lock.format }, context);
-  const compiled = await compileArtifacts(
-    { prepared, target, architecture, suite: recipe.base.suite, format: lock.format },
-    context,
-  );
+  const compiled = await compileArtifacts({ recipe, lock, architecture, target, prepared }, context);
   const assembled = await assembleImage({ ...request, target, key, compiled }, context);
   const { diffId, size } = await packImage({ ...assembled, promise: target.diffId, output: request.output }, context);
   const { tree, unpackedKeys, manifest } = assembled;
@@ -80,7 +77,7 @@ async function assembleImage(assembly: Assembly, context: PipelineContext) {
   try {
     const { tree, warnings } = await assembleTree({
       system: { architecture, suite: recipe.base.suite, interpreter: target.interpreter },
-      epoch: lock.epoch.seconds,
+      epoch: targetEpoch(lock, target).seconds,
       parts: compiled.parts,
       files: recipe.files,
       ownFiles: ownFiles(assembly, manifest),

@@ -22,7 +22,7 @@ export function lockedTarget(lock: Lockfile, architecture: Architecture): Locked
   throw new RootcellarError(
     'E_LOCK_DRIFT',
     `the lockfile of \`${lock.recipe.name}\`: has nothing for ${architecture}`,
-    { hint: `add ${architecture} to \`architectures\` in recipe.yaml and run \`rootcellar lock\`` },
+    { hint: `run \`rootcellar lock RECIPE --arch ${architecture}\`, with ${architecture} among its \`architectures\`` },
   );
 }
 

@@ -8,21 +8,22 @@ import type { Contents, UnpackedArtifact } from './assemble/tree.ts';
 import type { Architecture } from './base/architecture.ts';
 import { canonicalJson } from './base/canonical-json.ts';
 import { digestOf, type Digest } from './base/digest.ts';
-import { RootcellarError } from './base/rootcellar-error.ts';
-import type { LockedTarget } from './lock/lockfile.ts';
+import { findCompiler, type Compiler } from './find-compiler.ts';
+import type { LockedTarget, Lockfile } from './lock/lockfile.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import type { PreparedArtifact } from './prepare-artifacts.ts';
+import type { Recipe } from './recipe/recipe.ts';
 import type { Interpreter } from './resolve/resolution.ts';
 import { openContents } from './store/contents.ts';
 import { materialisePaths } from './store/rootfs-folder.ts';
 import { readUnpacked, writeUnpacked } from './store/unpacked.ts';
 
 export interface CompileRequest {
-  readonly prepared: readonly PreparedArtifact[];
-  readonly target: LockedTarget;
+  readonly recipe: Recipe;
+  readonly lock: Lockfile;
   readonly architecture: Architecture;
-  readonly suite: string;
-  readonly format: number;
+  readonly target: LockedTarget;
+  readonly prepared: readonly PreparedArtifact[];
 }
 
 /** What a tree is merged of, and the names under which the store has the contents. */
@@ -38,21 +39,23 @@ interface Compilation extends PreparedArtifact {
 }
 
 /**
- * Unpacked artifacts → the same with their bytecode, in the store. Compiled by the image's own interpreter, once in the
- * life of a store for each artifact and interpreter. An image without Python passes through.
+ * Unpacked artifacts → the same with their bytecode, in the store. Compiled by the image's own interpreter, or by one of
+ * the same version that runs on this machine, once in the life of a store for each artifact and interpreter. An image
+ * without Python passes through. Throws E_BYTECODE when there is no such interpreter.
  */
 export async function compileArtifacts(request: CompileRequest, context: PipelineContext): Promise<CompiledArtifacts> {
   const { prepared, target } = request;
   const { interpreter } = target;
-  const compilations = interpreter === undefined ? [] : planCompilations(request, interpreter);
+  const compiler = interpreter === undefined ? undefined : findCompiler({ ...request, interpreter }, context);
+  const compilations = compiler === undefined ? [] : planCompilations(request, compiler);
   const bytecode = new Map<Digest, UnpackedArtifact>();
   for (const { bytecodeKey } of compilations) {
     const compiled = await readUnpacked(context.store, bytecodeKey);
     if (compiled !== undefined) bytecode.set(bytecodeKey, compiled);
   }
   const missing = compilations.filter(({ bytecodeKey }) => !bytecode.has(bytecodeKey));
-  if (missing.length > 0 && interpreter !== undefined) {
-    const compiled = await compileMissing({ ...request, interpreter, missing }, context);
+  if (missing.length > 0 && compiler !== undefined) {
+    const compiled = await compileMissing({ ...request, compiler, missing }, context);
     for (const [key, artifact] of compiled) bytecode.set(key, artifact);
   }
   const keyOf = new Map(compilations.map(({ key, bytecodeKey }) => [key, bytecodeKey]));
@@ -65,23 +68,19 @@ export async function compileArtifacts(request: CompileRequest, context: Pipelin
   };
 }
 
-/** Bytecode depends on the sources, on the interpreter's own files, and on the format. */
-function planCompilations({ prepared, format }: CompileRequest, interpreter: Interpreter): readonly Compilation[] {
-  const version = /^\d+\.\d+/.exec(interpreter.version)?.[0] ?? '';
-  const own = new Set([`python${version}-minimal`, `libpython${version}-minimal`, `libpython${version}-stdlib`]);
-  const interpreterKeys = prepared
-    .filter(({ artifact }) => own.has(artifact.name))
-    .map(({ artifact }) => artifact.digest);
+/** Bytecode depends on the sources, on the compiling interpreter's own files, and on the format. */
+function planCompilations({ prepared, lock }: CompileRequest, compiler: Compiler): readonly Compilation[] {
+  const { interpreter } = compiler;
   return prepared.flatMap((one) => {
     const files = importableSources(one.unpacked, interpreter).length;
     if (files === 0) return [];
-    const key = { format, sources: one.key, interpreter: interpreter.path, by: interpreterKeys };
+    const key = { format: lock.format, sources: one.key, interpreter: interpreter.path, by: compiler.digests };
     return [{ ...one, files, bytecodeKey: digestOf(canonicalJson(key)) }];
   });
 }
 
 interface MissingBytecode extends CompileRequest {
-  readonly interpreter: Interpreter;
+  readonly compiler: Compiler;
   readonly missing: readonly Compilation[];
 }
 
@@ -89,17 +88,16 @@ async function compileMissing(
   request: MissingBytecode,
   context: PipelineContext,
 ): Promise<ReadonlyMap<Digest, UnpackedArtifact>> {
-  const { prepared, missing, interpreter, architecture, suite } = request;
+  const { prepared, missing, compiler, recipe } = request;
+  const { architecture, interpreter } = compiler;
   const { store } = context;
-  checkHost(architecture, context);
-  const contents = openContents(
-    store,
-    prepared.map(({ key }) => key),
-  );
+  const brought = await compiler.prepare();
+  const keys = new Set([...prepared, ...brought].map(({ key }) => key));
+  const contents = openContents(store, [...keys]);
   const root = await store.temporaryPath();
   try {
-    const parts = prepared.map(({ artifact, unpacked }) => mergePart({ artifact, unpacked, bytecode: undefined }));
-    const tree = systemTree({ architecture, suite, interpreter }, parts);
+    const parts = brought.map(({ artifact, unpacked }) => mergePart({ artifact, unpacked, bytecode: undefined }));
+    const tree = systemTree({ architecture, suite: recipe.base.suite, interpreter }, parts);
     const layout = interpreterLayout(tree, interpreter);
     await materialisePaths(contents, { tree, paths: layout.files, folder: root });
     return await compileAll({ missing, interpreter, layout, root, contents }, context);
@@ -141,11 +139,4 @@ async function compileAll(
   }
   progress({ kind: 'end', step: 'compile', summary: `${total} Python files of ${missing.length} artifacts` });
   return compiled;
-}
-
-function checkHost(architecture: Architecture, { hostArchitecture }: PipelineContext): void {
-  if (architecture === hostArchitecture) return;
-  throw new RootcellarError('E_BYTECODE', `bytecode for ${architecture}: this machine is ${hostArchitecture}`, {
-    hint: `build on a machine that is ${architecture}`,
-  });
 }

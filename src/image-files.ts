@@ -1,7 +1,7 @@
 import type { Architecture } from './base/architecture.ts';
 import { readableJson } from './base/canonical-json.ts';
 import type { Digest } from './base/digest.ts';
-import type { LockedTarget, Lockfile } from './lock/lockfile.ts';
+import { targetEpoch, type LockedTarget, type Lockfile } from './lock/lockfile.ts';
 import { formatSbom } from './pack/sbom.ts';
 import type { Recipe, RecipeFile } from './recipe/recipe.ts';
 import { compileFilter } from './run/filter-compiler.ts';
@@ -26,7 +26,7 @@ export function imageManifest({ recipe, lock, architecture, target, key }: Image
     architecture,
     format: lock.format,
     key,
-    epoch: lock.epoch.seconds,
+    epoch: targetEpoch(lock, target).seconds,
     interpreter: target.interpreter,
     sandbox: recipe.sandbox,
     filter: Buffer.from(program).toString('base64'),
@@ -38,7 +38,7 @@ export function ownFiles(identity: ImageIdentity, manifest: ImageManifest): read
   const { recipe, lock, architecture, target, key } = identity;
   const { filter, ...told } = manifest;
   const artifacts = [...target.debs, ...target.wheels];
-  const sbom = formatSbom({ name: recipe.name, key, epoch: lock.epoch.seconds, artifacts });
+  const sbom = formatSbom({ name: recipe.name, key, epoch: targetEpoch(lock, target).seconds, artifacts });
   return [
     ownFile('manifest.json', readableJson(manifestJson(told), 2)),
     ownFile('sbom.cdx.json', sbom),

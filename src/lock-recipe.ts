@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Architecture } from './base/architecture.ts';
 import { canonicalJson } from './base/canonical-json.ts';
 import { closestWord } from './base/closest-word.ts';
 import { RootcellarError } from './base/rootcellar-error.ts';
@@ -9,11 +10,14 @@ import { pinResolution } from './lock/pin.ts';
 import { lockedRecipe, resolutionInputs } from './lock/recipe-inputs.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import type { Recipe } from './recipe/recipe.ts';
+import { lacksCompiler } from './resolve/compiler-choice.ts';
 import type { Resolution } from './resolve/resolution.ts';
 import type { ResolverSettings, Upgrade } from './resolve/resolver-settings.ts';
 
 export interface LockRequest {
   readonly recipe: Recipe;
+  /** Those to lock; the others of the recipe stay as they are. Left out: all of the recipe. */
+  readonly architectures?: readonly Architecture[] | undefined;
   /** Which packages may leave their locked version. */
   readonly upgrade: Upgrade;
 }
@@ -25,14 +29,16 @@ export interface LockResult {
 }
 
 /**
- * Recipe → lockfile. Resolves only when it must: a recipe whose packages and requirements are still those of its lockfile
- * keeps every artifact, and needs no network.
+ * Recipe → lockfile. Resolves only what it must: a recipe whose packages and requirements are still those of its lockfile
+ * keeps every artifact, and needs no network. Throws E_LOCK_DRIFT when an architecture that is not to be locked cannot
+ * stay as it is, because the recipe has changed.
  */
-export async function lockRecipe({ recipe, upgrade }: LockRequest, context: PipelineContext): Promise<LockResult> {
+export async function lockRecipe(request: LockRequest, context: PipelineContext): Promise<LockResult> {
+  const { recipe, upgrade } = request;
   const path = lockfilePath(recipe);
   const previous = await readLockfile(path);
   checkNames(upgrade, previous);
-  const resolution = await resolveAgain({ recipe, upgrade, previous }, context);
+  const resolution = await resolveAgain({ ...request, previous }, context);
   const lock = pinResolution({ recipe, resolution, previous });
   const isChanged = previous === undefined || formatLockfile(previous) !== formatLockfile(lock);
   if (isChanged) await writeLockfile(path, lock);
@@ -53,13 +59,40 @@ function checkNames(upgrade: Upgrade, previous: Lockfile | undefined): void {
   });
 }
 
-async function resolveAgain(
-  { recipe, upgrade, previous }: LockRequest & { readonly previous: Lockfile | undefined },
-  context: PipelineContext,
-): Promise<Resolution> {
-  if (previous !== undefined && upgrade === 'none' && isResolved(previous, recipe)) return previous;
+interface Relock extends LockRequest {
+  readonly previous: Lockfile | undefined;
+}
+
+async function resolveAgain(request: Relock, context: PipelineContext): Promise<Resolution> {
+  const { recipe, upgrade, previous, architectures = recipe.architectures } = request;
+  const isCurrent = previous !== undefined && isResolved(previous, recipe);
+  if (previous !== undefined && !isCurrent) refuseMixture(recipe, architectures, previous);
+  const stays = (architecture: Architecture): boolean =>
+    isCurrent && upgrade === 'none' && previous.targets.has(architecture);
+  const missing = architectures.filter((architecture) => !stays(architecture));
+  if (previous !== undefined && missing.length === 0) {
+    const kept = withoutDropped(previous, recipe);
+    const isLacking = [...kept.targets.keys()].some((name) =>
+      lacksCompiler(kept.targets, name, context.hostArchitecture),
+    );
+    if (!isLacking) return kept;
+  }
   const { resolveRecipe } = await import('./resolve/resolve-recipe.ts');
-  return resolveRecipe({ recipe, previous, upgrade, settings: resolverSettings(context) });
+  return resolveRecipe({ recipe, previous, architectures: missing, upgrade, settings: resolverSettings(context) });
+}
+
+/** One lockfile has one recipe: an architecture that was locked for an earlier text of it cannot stay beside a new one. */
+function refuseMixture(recipe: Recipe, architectures: readonly Architecture[], { targets }: Lockfile): void {
+  const staying = recipe.architectures.find((one) => targets.has(one) && !architectures.includes(one));
+  if (staying === undefined) return;
+  const message = `--arch: the recipe has changed since ${staying} was locked, so that it cannot stay as it is`;
+  throw new RootcellarError('E_LOCK_DRIFT', message, { hint: 'leave out --arch to lock all architectures' });
+}
+
+/** Without the architectures that the recipe is not for any more. */
+function withoutDropped(lock: Lockfile, { architectures }: Recipe): Lockfile {
+  const targets = [...lock.targets].filter(([architecture]) => architectures.includes(architecture));
+  return targets.length === lock.targets.size ? lock : { ...lock, targets: new Map(targets), differences: undefined };
 }
 
 function isResolved(lock: Lockfile, recipe: Recipe): boolean {
@@ -68,9 +101,11 @@ function isResolved(lock: Lockfile, recipe: Recipe): boolean {
 }
 
 /** Caches and temporary folders of resolvers live in the store. */
-export function resolverSettings({ store, environment, now, signal, progress }: PipelineContext): ResolverSettings {
+export function resolverSettings(context: PipelineContext): ResolverSettings {
+  const { store, environment, hostArchitecture, now, signal, progress } = context;
   return {
     environment,
+    hostArchitecture,
     cacheFolder: join(store.home, 'cache'),
     temporaryFolder: store.path('tmp'),
     now,

@@ -34,6 +34,7 @@ const EFFECT_FILES: readonly string[] = [
   'cli/import-verb.ts',
   'cli/main.ts',
   'cli/named-image.ts',
+  'cli/output-paths.ts',
   'cli/pipeline.ts',
   'cli/run-summary.ts',
   'cli/run-verb.ts',

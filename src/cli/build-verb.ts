@@ -1,8 +1,6 @@
-import { resolve } from 'node:path';
-import { parseArchitecture, type Architecture } from '../base/architecture.ts';
-import { RootcellarError } from '../base/rootcellar-error.ts';
+import type { Architecture } from '../base/architecture.ts';
 import { formatSize } from '../base/units.ts';
-import { findBuilt } from '../built-image.ts';
+import { findBuilt, lockedTarget } from '../built-image.ts';
 import type { BuildRequest } from '../build-image.ts';
 import { checkDrift } from '../lock/drift.ts';
 import { lockfilePath, readLockfile, writeLockfile } from '../lock/lockfile-files.ts';
@@ -10,21 +8,24 @@ import type { Lockfile } from '../lock/lockfile.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import type { Image } from '../store/image-record.ts';
+import { wantedArchitectures } from './architectures.ts';
 import type { CommandContext } from './command-context.ts';
 import type { BuildFlags } from './command-line.ts';
 import { requiredLockfile } from './lock-verb.ts';
+import { outputPaths, type OutputPaths } from './output-paths.ts';
 import { openRecipe, withPipeline } from './pipeline.ts';
 
 /** `rootcellar build`, `build-rootfs`. */
 export async function buildVerb(context: CommandContext, path: string, flags: BuildFlags): Promise<number> {
   const recipe = await openRecipe(path);
-  const architectures = wantedArchitectures(recipe, flags);
-  const output = outputPath(flags, architectures);
+  const architectures = wantedArchitectures(recipe, flags.arch);
+  const outputs = await outputPaths({ output: flags.output, name: recipe.name, architectures });
   for (const image of await withPipeline(context, (pipeline) =>
-    buildAll(recipe, { architectures, output, flags }, pipeline),
+    buildAll(recipe, { architectures, outputs, flags }, pipeline),
   )) {
     const { name, architecture, diffId, size, generation } = image;
     const text = `${name} ${architecture} ${diffId} ${formatSize(size)}\n`;
+    const output = outputs.get(architecture);
     context.reporter.result(text, { name, architecture, diff_id: diffId, size, generation, output });
   }
   return 0;
@@ -32,7 +33,7 @@ export async function buildVerb(context: CommandContext, path: string, flags: Bu
 
 interface Builds {
   readonly architectures: readonly Architecture[];
-  readonly output: string | undefined;
+  readonly outputs: OutputPaths;
   readonly flags: BuildFlags;
 }
 
@@ -42,22 +43,25 @@ export async function buildRecipe(
   architecture: Architecture,
   pipeline: PipelineContext,
 ): Promise<Image> {
-  const builds = { architectures: [architecture], output: undefined, flags: {} };
+  const builds = { architectures: [architecture], outputs: new Map<Architecture, string>(), flags: {} };
   const [image] = await buildAll(recipe, builds, pipeline);
   if (image === undefined) throw new Error('unreachable: one architecture gave no image');
   return image;
 }
 
 async function buildAll(recipe: Recipe, builds: Builds, pipeline: PipelineContext): Promise<readonly Image[]> {
-  const { architectures, output, flags } = builds;
+  const { architectures, outputs, flags } = builds;
   const lock = flags.locked === true ? await requiredLockfile(recipe) : await presentLockfile(recipe, pipeline);
   checkDrift(lock.recipe, recipe);
+  for (const architecture of architectures) lockedTarget(lock, architecture);
   const images: Image[] = [];
   for (const architecture of architectures) {
+    const output = outputs.get(architecture);
     const built = output === undefined ? await findBuilt(pipeline.store, lock, architecture) : undefined;
     images.push(built ?? (await makeImage({ recipe, lock, architecture, output }, pipeline)));
+    // After each: what one build has found out must not be lost when the next one fails.
+    if (flags.locked !== true) await writeLockfile(lockfilePath(recipe), withIdentities(lock, images));
   }
-  if (flags.locked !== true) await writeLockfile(lockfilePath(recipe), withIdentities(lock, images));
   return images;
 }
 
@@ -89,23 +93,4 @@ function withIdentities(lock: Lockfile, images: readonly Image[]): Lockfile {
     if (target !== undefined) targets.set(architecture, { ...target, diffId });
   }
   return { ...lock, targets };
-}
-
-function wantedArchitectures(recipe: Recipe, { arch }: BuildFlags): readonly Architecture[] {
-  if (arch === undefined) return recipe.architectures;
-  return arch.map((name) => {
-    const architecture = parseArchitecture(name);
-    if (architecture !== undefined && recipe.architectures.includes(architecture)) return architecture;
-    throw new RootcellarError('E_USAGE', `--arch: the recipe is not for \`${name}\``, {
-      hint: `use one of ${recipe.architectures.join(', ')}`,
-    });
-  });
-}
-
-function outputPath({ output }: BuildFlags, architectures: readonly Architecture[]): string | undefined {
-  if (output === undefined) return undefined;
-  if (architectures.length === 1) return resolve(output);
-  throw new RootcellarError('E_USAGE', '-o: one file cannot hold the tars of several architectures', {
-    hint: 'add --arch amd64, and build each by itself',
-  });
 }

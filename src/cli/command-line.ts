@@ -63,6 +63,7 @@ function addBuildingVerbs(program: Command, run: Run): void {
     summary: 'resolve a recipe to exact artifacts and write its lockfile',
     example: 'lock recipes/python',
   })
+    .option('--arch <name>', 'architecture to lock, the others stay (repeatable; default: all of the recipe)', collect)
     .option('--check', 'only say whether the lockfile matches the recipe')
     .option('--upgrade', 'take the newest versions that the recipe allows')
     .option('--upgrade-package <name>', 'take the newest version of one package (repeatable)', collect)
@@ -77,7 +78,7 @@ function addBuildingVerbs(program: Command, run: Run): void {
 function defineBuild(command: Command, run: Run): Command {
   return withCommonFlags(command.description('make the root filesystem of a lockfile'))
     .option('--arch <name>', 'architecture to build (repeatable; default: all of the recipe)', collect)
-    .option('-o, --output <file>', 'write the tar to this file')
+    .option('-o, --output <path>', 'write the tar to this file, for several architectures FOLDER/ or x-{arch}.tar')
     .option('--locked', 'fail where the lockfile would have to be written')
     .action(async (recipe: string, flags: CommonFlags & BuildFlags) => {
       const { buildVerb } = await import('./build-verb.ts');
@@ -156,6 +157,7 @@ function addLookingVerbs(program: Command, run: Run): void {
 }
 
 export interface LockFlags {
+  readonly arch?: readonly string[];
   readonly check?: boolean;
   readonly upgrade?: boolean;
   readonly upgradePackage?: readonly string[];

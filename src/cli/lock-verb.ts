@@ -3,6 +3,8 @@ import { lockfilePath, readLockfile } from '../lock/lockfile-files.ts';
 import type { Lockfile } from '../lock/lockfile.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { Recipe } from '../recipe/recipe.ts';
+import { lockedTarget } from '../built-image.ts';
+import { wantedArchitectures } from './architectures.ts';
 import type { CommandContext } from './command-context.ts';
 import type { LockFlags } from './command-line.ts';
 import { openRecipe, withPipeline } from './pipeline.ts';
@@ -11,14 +13,19 @@ import { openRecipe, withPipeline } from './pipeline.ts';
 export async function lockVerb(context: CommandContext, path: string, flags: LockFlags): Promise<number> {
   const recipe = await openRecipe(path);
   const lockfile = lockfilePath(recipe);
+  const architectures = wantedArchitectures(recipe, flags.arch);
   if (flags.check === true) {
-    checkDrift((await requiredLockfile(recipe)).recipe, recipe);
+    const present = await requiredLockfile(recipe);
+    checkDrift(present.recipe, recipe);
+    for (const architecture of architectures) lockedTarget(present, architecture);
     context.reporter.result(`${lockfile}: matches its recipe\n`, { lockfile, matches: true });
     return 0;
   }
   const { lockRecipe } = await import('../lock-recipe.ts');
   const upgrade = flags.upgrade === true ? 'all' : (flags.upgradePackage ?? 'none');
-  const { lock, isChanged } = await withPipeline(context, (pipeline) => lockRecipe({ recipe, upgrade }, pipeline));
+  const { lock, isChanged } = await withPipeline(context, (pipeline) =>
+    lockRecipe({ recipe, architectures, upgrade }, pipeline),
+  );
   const summary = isChanged ? `written, ${contentText(lock)}` : `unchanged, ${contentText(lock)}`;
   context.reporter.result(`${lockfile}: ${summary}\n`, { lockfile, changed: isChanged });
   return 0;

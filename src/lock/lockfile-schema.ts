@@ -17,20 +17,22 @@ export function lockfileSchema(): z.ZodType<Lockfile> {
       version: z.literal(LOCK_VERSION),
       format: z.int().min(1).max(FORMAT_VERSION),
       recipe: lockedRecipe(),
-      epoch: z.strictObject({ seconds: natural(), from: line() }) satisfies z.ZodType<Epoch>,
+      epoch: epochOf(),
       resolvers: z.array(z.strictObject({ name: z.enum(['apt', 'uv', 'pip']), version: line() })),
       targets: z.strictObject({
         'linux/amd64': lockedTarget('amd64').optional(),
         'linux/arm64': lockedTarget('arm64').optional(),
       }),
+      differences: z.array(line()).optional(),
     })
-    .transform(({ format, recipe, epoch, resolvers, targets }, context): Lockfile => {
+    .transform(({ format, recipe, epoch, resolvers, targets, differences }, context): Lockfile => {
       const found = ARCHITECTURES.flatMap((architecture): [Architecture, LockedTarget][] => {
         const target = targets[ARCHITECTURE_FACTS[architecture].platform];
         return target === undefined ? [] : [[architecture, target]];
       });
       if (found.length === 0) context.addIssue({ code: 'custom', path: ['targets'], message: 'must not be empty' });
-      return { format, recipe, epoch, resolvers, targets: new Map(found) };
+      const lock = { format, recipe, epoch, resolvers, targets: new Map(found) };
+      return differences === undefined ? lock : { ...lock, differences };
     });
 }
 
@@ -52,17 +54,31 @@ function lockedTarget(architecture: Architecture): z.ZodType<LockedTarget> {
     .strictObject({
       interpreter: interpreter().optional(),
       indexes: z.array(signedIndex()),
-      debs: z.array(deb(architecture)).superRefine(refuseRepeated),
+      epoch: epochOf().optional(),
+      debs: z.array(deb([architecture])).superRefine(refuseRepeated),
+      compilers: z
+        .array(deb(ARCHITECTURES.filter((other) => other !== architecture)))
+        .superRefine(refuseRepeated)
+        .optional(),
       wheels: z.array(wheel()).superRefine(refuseRepeated),
       diff_id: digest().optional(),
     })
-    .transform((target): LockedTarget => ({
+    .transform(({ compilers, diff_id: diffId, ...target }): LockedTarget => ({
+      ...target,
       interpreter: target.interpreter,
-      indexes: target.indexes,
-      debs: target.debs.toSorted((a, b) => byteOrder(a.name, b.name)),
-      wheels: target.wheels.toSorted((a, b) => byteOrder(a.name, b.name)),
-      diffId: target.diff_id,
+      debs: inNameOrder(target.debs),
+      wheels: inNameOrder(target.wheels),
+      ...(compilers === undefined ? {} : { compilers: inNameOrder(compilers) }),
+      diffId,
     }));
+}
+
+function inNameOrder<T extends { readonly name: string }>(artifacts: readonly T[]): readonly T[] {
+  return artifacts.toSorted((a, b) => byteOrder(a.name, b.name));
+}
+
+function epochOf(): z.ZodType<Epoch> {
+  return z.strictObject({ seconds: natural(), from: line() });
 }
 
 function interpreter(): z.ZodType<Interpreter> {
@@ -90,12 +106,12 @@ function signedIndex(): z.ZodType<SignedIndex> {
     .transform(({ in_release: inRelease, ...rest }): SignedIndex => ({ ...rest, inRelease }));
 }
 
-function deb(architecture: Architecture): z.ZodType<DebArtifact> {
+function deb(architectures: readonly Architecture[]): z.ZodType<DebArtifact> {
   return z
     .strictObject({
       name: debName(),
       version: text(/^[0-9A-Za-z.+:~-]{1,128}$/, 'a Debian version'),
-      architecture: z.enum([architecture, 'all']),
+      architecture: z.enum([...architectures, 'all']),
       suite: suite(),
       path: relativePath('.deb'),
       size: natural(),

@@ -6,7 +6,7 @@ import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { SourcePlace } from '../base/rootcellar-error.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
 import { pathText } from '../recipe/recipe-path-text.ts';
-import type { DebArtifact, Interpreter, SignedIndex, WheelArtifact } from '../resolve/resolution.ts';
+import type { DebArtifact, Epoch, Interpreter, SignedIndex, WheelArtifact } from '../resolve/resolution.ts';
 import { parseJson } from './json-text.ts';
 import { lockfileSchema } from './lockfile-schema.ts';
 import { FORMAT_VERSION, LOCK_VERSION } from './lockfile.ts';
@@ -26,9 +26,10 @@ export function formatLockfile(lock: Lockfile): string {
     version: LOCK_VERSION,
     format: lock.format,
     recipe: { name: lock.recipe.name, digest: lock.recipe.digest, inputs: lock.recipe.inputs },
-    epoch: { seconds: lock.epoch.seconds, from: lock.epoch.from },
+    epoch: epochJson(lock.epoch),
     resolvers: lock.resolvers.map(({ name, version }) => ({ name, version })),
     targets: Object.fromEntries(targets),
+    differences: lock.differences === undefined || lock.differences.length === 0 ? undefined : [...lock.differences],
   };
   return readableJson(json, READABLE_DEPTH);
 }
@@ -53,10 +54,16 @@ function targetJson(target: LockedTarget): Json {
   return {
     interpreter: target.interpreter === undefined ? undefined : interpreterJson(target.interpreter),
     indexes: target.indexes.map(indexJson),
+    epoch: target.epoch === undefined ? undefined : epochJson(target.epoch),
     debs: target.debs.toSorted((a, b) => byteOrder(a.name, b.name)).map(debJson),
     wheels: target.wheels.toSorted((a, b) => byteOrder(a.name, b.name)).map(wheelJson),
+    compilers: target.compilers?.toSorted((a, b) => byteOrder(a.name, b.name)).map(debJson),
     diff_id: target.diffId,
   };
+}
+
+function epochJson({ seconds, from }: Epoch): Json {
+  return { seconds, from };
 }
 
 function interpreterJson({ sitePath, ...rest }: Interpreter): Json {

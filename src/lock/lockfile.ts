@@ -16,6 +16,8 @@ export interface Lockfile {
   readonly epoch: Epoch;
   readonly resolvers: readonly ResolverVersion[];
   readonly targets: ReadonlyMap<Architecture, LockedTarget>;
+  /** Where the architectures do not have the same, and why: a line for people each. */
+  readonly differences?: readonly string[] | undefined;
 }
 
 export interface LockedRecipe {
@@ -29,4 +31,9 @@ export interface LockedRecipe {
 export interface LockedTarget extends ResolvedTarget {
   /** The image's identity: sha256 of its tar. Undefined until a first build has found it out. */
   readonly diffId: Digest | undefined;
+}
+
+/** The time of an image's files. */
+export function targetEpoch(lock: Lockfile, target: LockedTarget): Epoch {
+  return target.epoch ?? lock.epoch;
 }

@@ -5,9 +5,9 @@ import type { Json } from '../base/canonical-json.ts';
 import type { Digest } from '../base/digest.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import type { Epoch, Resolution, ResolvedTarget } from '../resolve/resolution.ts';
-import { FORMAT_VERSION } from './lockfile.ts';
+import { FORMAT_VERSION, targetEpoch } from './lockfile.ts';
 import type { LockedRecipe, LockedTarget, Lockfile } from './lockfile.ts';
-import { lockedRecipe } from './recipe-inputs.ts';
+import { architectureDigest, lockedRecipe } from './recipe-inputs.ts';
 
 export interface Pinning {
   readonly recipe: Recipe;
@@ -17,46 +17,55 @@ export interface Pinning {
 }
 
 /**
- * The lockfile of a resolution. Where nothing that gets into the image has changed since `previous`, its epoch stays, so that
- * a mere new date of an index makes no new image; and with the recipe unchanged too, so does the image's identity.
+ * The lockfile of a resolution. Where nothing that gets into an architecture's image has changed since `previous`, its epoch
+ * stays, so that a mere new date of an index makes no new image; and with the recipe unchanged too, so does the image's
+ * identity. What changes for one architecture changes no other one's image.
  */
 export function pinResolution({ recipe, resolution, previous }: Pinning): Lockfile {
   const locked = lockedRecipe(recipe);
-  const kept = previous !== undefined && sameArtifacts(previous, resolution) ? previous : undefined;
-  const epoch = kept?.epoch ?? resolution.epoch;
-  const targets = ARCHITECTURES.flatMap((architecture): [Architecture, LockedTarget][] => {
+  const pinned = ARCHITECTURES.flatMap((architecture): readonly PinnedTarget[] => {
     const target = resolution.targets.get(architecture);
     if (target === undefined) return [];
-    const diffId = keptDiffId(previous, { architecture, target, epoch, recipe: locked });
-    return [[architecture, { ...target, diffId }]];
+    const before = previous?.targets.get(architecture);
+    const isSame = before !== undefined && artifactsText(before) === artifactsText(target);
+    const kept = isSame && previous !== undefined ? { lock: previous, target: before } : undefined;
+    const epoch = kept === undefined ? (target.epoch ?? resolution.epoch) : targetEpoch(kept.lock, kept.target);
+    return [{ architecture, target, epoch, kept }];
   });
-  return { format: FORMAT_VERSION, recipe: locked, epoch, resolvers: resolution.resolvers, targets: new Map(targets) };
-}
-
-function sameArtifacts(previous: Lockfile, resolution: Resolution): boolean {
-  return ARCHITECTURES.every((architecture) => {
-    const before = previous.targets.get(architecture);
-    const now = resolution.targets.get(architecture);
-    return before === undefined || now === undefined ? before === now : artifactsText(before) === artifactsText(now);
-  });
+  const epoch = newestOf(pinned.map((one) => one.epoch)) ?? resolution.epoch;
+  const targets = pinned.map((one) => [one.architecture, lockedTarget(one, epoch, locked)] as const);
+  return withDifferences(
+    { format: FORMAT_VERSION, recipe: locked, epoch, resolvers: resolution.resolvers, targets: new Map(targets) },
+    resolution.differences,
+  );
 }
 
 interface PinnedTarget {
   readonly architecture: Architecture;
   readonly target: ResolvedTarget;
   readonly epoch: Epoch;
-  readonly recipe: LockedRecipe;
+  /** What was locked before, when it has the same artifacts. */
+  readonly kept: { readonly lock: Lockfile; readonly target: LockedTarget } | undefined;
 }
 
-function keptDiffId(previous: Lockfile | undefined, pinned: PinnedTarget): Digest | undefined {
-  const before = previous?.targets.get(pinned.architecture);
-  if (previous === undefined || before === undefined) return undefined;
-  const same =
-    previous.format === FORMAT_VERSION &&
-    previous.recipe.digest === pinned.recipe.digest &&
-    previous.epoch.seconds === pinned.epoch.seconds &&
-    artifactsText(before) === artifactsText(pinned.target);
-  return same ? before.diffId : undefined;
+function newestOf(epochs: readonly Epoch[]): Epoch | undefined {
+  return epochs.toSorted((a, b) => b.seconds - a.seconds)[0];
+}
+
+function lockedTarget(pinned: PinnedTarget, whole: Epoch, recipe: LockedRecipe): LockedTarget {
+  const { epoch: _, ...target } = pinned.target;
+  const own = pinned.epoch.seconds === whole.seconds ? {} : { epoch: pinned.epoch };
+  return { ...target, ...own, diffId: keptDiffId(pinned, recipe) };
+}
+
+function keptDiffId({ architecture, kept }: PinnedTarget, recipe: LockedRecipe): Digest | undefined {
+  if (kept?.lock.format !== FORMAT_VERSION) return undefined;
+  const isSame = architectureDigest(kept.lock.recipe, architecture) === architectureDigest(recipe, architecture);
+  return isSame ? kept.target.diffId : undefined;
+}
+
+function withDifferences(lock: Lockfile, differences: readonly string[] | undefined): Lockfile {
+  return differences === undefined || differences.length === 0 ? lock : { ...lock, differences };
 }
 
 /** What gets into the image, without where and when it was found. */

@@ -1,3 +1,4 @@
+import type { Architecture } from '../base/architecture.ts';
 import { canonicalJson } from '../base/canonical-json.ts';
 import type { Json } from '../base/canonical-json.ts';
 import { digestOf } from '../base/digest.ts';
@@ -13,18 +14,23 @@ export function lockedRecipe(recipe: Recipe): LockedRecipe {
   return { name: recipe.name, digest: digestOf(canonicalJson(inputs)), inputs };
 }
 
-/** The part of `inputs` that the choice of artifacts depends on. */
+/** The digest of what a recipe says for one architecture: that there are images for others, too, changes none of them. */
+export function architectureDigest({ inputs }: LockedRecipe, architecture: Architecture): Digest {
+  return digestOf(canonicalJson({ ...inputs, architectures: [architecture] }));
+}
+
+/** The part of `inputs` that the choice of each architecture's artifacts depends on. */
 export function resolutionInputs(inputs: Inputs): Inputs {
   return membersOf(inputs, RESOLVED);
 }
 
 /** The part of `inputs` that changes the image without changing the choice of artifacts. */
 export function assemblyInputs(inputs: Inputs): Inputs {
-  const others = Object.keys(inputs).filter((key) => !RESOLVED.includes(key));
+  const others = Object.keys(inputs).filter((key) => !RESOLVED.includes(key) && key !== 'architectures');
   return membersOf(inputs, others);
 }
 
-const RESOLVED: readonly string[] = ['architectures', 'base', 'python'];
+const RESOLVED: readonly string[] = ['base', 'python'];
 
 function membersOf(inputs: Inputs, keys: readonly string[]): Inputs {
   return Object.fromEntries(Object.entries(inputs).filter(([key]) => keys.includes(key)));

@@ -3,11 +3,13 @@ import { canonicalJson, type Json } from '../base/canonical-json.ts';
 import type { Digest } from '../base/digest.ts';
 import { digestOf } from '../base/digest.ts';
 import type { DebArtifact, Interpreter, WheelArtifact } from '../resolve/resolution.ts';
-import type { LockedTarget, Lockfile } from './lockfile.ts';
+import { targetEpoch, type LockedTarget, type Lockfile } from './lockfile.ts';
+import { architectureDigest } from './recipe-inputs.ts';
 
 /**
  * The digest of everything that decides an image's bytes: format, recipe, epoch, interpreter and artifacts.
- * Two lockfiles with equal keys give equal images; the signed indexes, resolvers and diffID do not count.
+ * Two lockfiles with equal keys give equal images; the signed indexes, resolvers, compilers, other architectures and the
+ * diffID do not count.
  */
 export function targetKey(lock: Lockfile, architecture: Architecture, target: LockedTarget): Digest {
   const { interpreter, debs, wheels } = target;
@@ -15,9 +17,9 @@ export function targetKey(lock: Lockfile, architecture: Architecture, target: Lo
     canonicalJson({
       architecture,
       format: lock.format,
-      recipe: lock.recipe.digest,
+      recipe: architectureDigest(lock.recipe, architecture),
       name: lock.recipe.name,
-      epoch: lock.epoch.seconds,
+      epoch: targetEpoch(lock, target).seconds,
       interpreter: interpreter === undefined ? undefined : interpreterJson(interpreter),
       debs: debs.map(artifactJson),
       wheels: wheels.map(artifactJson),

@@ -103,16 +103,18 @@ export function count(range: Range): z.ZodType<number> {
 
 /** Only Debian's names: an alias would be one more spelling of the same recipe. */
 export function architecture(): z.ZodType<Architecture> {
-  const parse = (input: unknown): Parsed<Architecture> => {
-    const value = ARCHITECTURES.find((one) => one === input);
-    if (value !== undefined) return { value };
-    const meant = typeof input === 'string' && input.length < 64 ? parseArchitecture(input) : undefined;
-    return {
-      fault: mustBe(`one of ${ARCHITECTURES.map((one) => `\`${one}\``).join(', ')}`, input),
-      hint: `write \`${meant ?? 'amd64'}\``,
-    };
+  const description = 'Architecture, by its Debian name.';
+  return leaf(readArchitecture, { type: 'string', enum: [...ARCHITECTURES], description });
+}
+
+function readArchitecture(input: unknown): Parsed<Architecture> {
+  const value = ARCHITECTURES.find((one) => one === input);
+  if (value !== undefined) return { value };
+  const meant = typeof input === 'string' && input.length < 64 ? parseArchitecture(input) : undefined;
+  return {
+    fault: mustBe(`one of ${ARCHITECTURES.map((one) => `\`${one}\``).join(', ')}`, input),
+    hint: `write \`${meant ?? 'amd64'}\``,
   };
-  return leaf(parse, { type: 'string', enum: [...ARCHITECTURES], description: 'Architecture, by its Debian name.' });
 }
 
 export function mustBe(expected: string, input: unknown): string {

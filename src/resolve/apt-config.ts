@@ -1,3 +1,4 @@
+import { withoutRebuild, type WantedVersions } from './agreement.ts';
 import type { Environment } from './resolver-settings.ts';
 
 /** Folders and files of this machine's apt, as absolute paths. */
@@ -88,11 +89,27 @@ export function privateAptConfig(options: {
   ].join('\n')}\n`;
 }
 
-/** Pins packages to versions where the archive still has them. Source: apt_preferences(5). */
-export function pinPreferences(pins: ReadonlyMap<string, string>): string {
-  return [...pins]
-    .map(([name, version]) => `Package: ${name}\nPin: version ${version}\nPin-Priority: 1001\n`)
-    .join('\n');
+/**
+ * Pins packages to versions where the archive still has them: to what is locked, else to any build of what the peer has.
+ * What is locked but is of another source than the peer's is let go. Source: apt_preferences(5).
+ */
+export function pinPreferences({ locked, peer }: WantedVersions): string {
+  const own = [...locked].filter(([name, version]) => isSameSource(version, peer.get(name) ?? version));
+  return [
+    ...own.map(([name, version]) => pin(name, version, 1001)),
+    ...[...peer].flatMap(([name, version]) => {
+      const source = withoutRebuild(version);
+      return [pin(name, source, 1000), pin(name, `${source}+b*`, 1000)];
+    }),
+  ].join('\n');
+}
+
+function isSameSource(version: string, other: string): boolean {
+  return withoutRebuild(version) === withoutRebuild(other);
+}
+
+function pin(name: string, version: string, priority: number): string {
+  return `Package: ${name}\nPin: version ${version}\nPin-Priority: ${priority}\n`;
 }
 
 /** The environment of apt's programs: the user's, with the private configuration, and English texts. */

@@ -16,6 +16,7 @@ import {
 import { join } from 'node:path';
 import { digestOf, shortDigest } from '../base/digest.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import type { WantedVersions } from './agreement.ts';
 import {
   APT_PATHS_QUERY,
   aptEnvironment,
@@ -51,7 +52,7 @@ export interface AptRoot {
   readonly restoreLists: () => Promise<void>;
   /** Keeps the lists for later runs. */
   readonly keepLists: () => Promise<void>;
-  readonly setPins: (pins: ReadonlyMap<string, string>) => Promise<void>;
+  readonly setPins: (pins: WantedVersions) => Promise<void>;
   /** Undefined when there is no such file. */
   readonly read: (file: string) => Promise<Uint8Array | undefined>;
   readonly stream: (file: string) => AsyncIterable<Uint8Array>;

@@ -3,6 +3,7 @@ import { byteOrder } from '../base/byte-order.ts';
 import { closestWord } from '../base/closest-word.ts';
 import { digestFromHex, digestOf, type Digest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import type { WantedVersions } from './agreement.ts';
 import {
   conflictError,
   missingSuites,
@@ -28,8 +29,8 @@ export interface DebianRequest {
   readonly suite: string;
   readonly packages: readonly string[];
   readonly sources: readonly SourceEntry[];
-  /** Versions to stay at, where the archive still has them. */
-  readonly pins: ReadonlyMap<string, string>;
+  /** Versions to stay at and to take, where the archive has them. */
+  readonly pins: WantedVersions;
   /** Told when a suite of a mirror is left out. */
   readonly warn: (message: string) => void;
 }
@@ -120,9 +121,29 @@ async function explainFailure(root: AptRoot, request: DebianRequest, output: str
   if (!/unmet dependencies|held broken packages|Unsatisfied|conflict/i.test(output)) {
     throw new RootcellarError('E_RESOLVER_FAILED', `apt-get: ${tailOf(output, 8)}`);
   }
-  if (request.pins.size === 0) throw conflictError(output);
-  await root.setPins(new Map());
-  return await printUris(root, { ...request, pins: new Map() });
+  const pins = fewerPins(request.pins);
+  if (pins === undefined) throw conflictError(output);
+  await root.setPins(pins);
+  return await printUris(root, { ...request, pins });
+}
+
+/** What the peer has is let go first, then what is locked. */
+function fewerPins({ locked, peer }: WantedVersions): WantedVersions | undefined {
+  if (peer.size > 0) return { locked, peer: new Map() };
+  return locked.size > 0 ? { locked: new Map(), peer } : undefined;
+}
+
+/** Of these packages, all versions that the archive has, by name. The indexes must be there. */
+export async function availableVersions(
+  root: AptRoot,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  if (names.length === 0) return new Map();
+  const { stdout } = await root.run('apt-cache', ['madison', '--', ...names]);
+  const rows = stdout.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
+  return new Map(
+    names.map((name) => [name, rows.filter(([first]) => first === name).map(([, version = '']) => version)]),
+  );
 }
 
 /** Compares only names of about the same length that begin alike: an archive has some 70 000. */

@@ -1,3 +1,4 @@
+import type { Architecture } from '../base/architecture.ts';
 import type { Epoch, ResolvedTarget } from './resolution.ts';
 
 /** The newest date among the inputs: signed indexes and uploaded wheels. The first of several that are equally new. */
@@ -10,4 +11,18 @@ export function newestDate(targets: readonly ResolvedTarget[]): Epoch {
     seconds: 0,
     from: 'no dated input',
   });
+}
+
+/** A target's epoch is told where it is another than the whole's. */
+export function withOwnEpochs(
+  targets: ReadonlyMap<Architecture, ResolvedTarget>,
+  whole: Epoch,
+): ReadonlyMap<Architecture, ResolvedTarget> {
+  return new Map(
+    [...targets].map(([architecture, target]) => {
+      const { epoch: _, ...rest } = target;
+      const epoch = newestDate([target]);
+      return [architecture, epoch.seconds === whole.seconds ? rest : { ...rest, epoch }];
+    }),
+  );
 }

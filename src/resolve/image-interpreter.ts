@@ -1,8 +1,7 @@
 import { access, mkdir, readdir, rename, writeFile, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { arch } from 'node:process';
 import pMap from 'p-map';
-import { ARCHITECTURE_FACTS, parseArchitecture, type Architecture } from '../base/architecture.ts';
+import { ARCHITECTURE_FACTS } from '../base/architecture.ts';
 import { digestOf, shortDigest } from '../base/digest.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import type { AptRoot } from './apt-root.ts';
@@ -21,11 +20,11 @@ export interface UnpackedInterpreter {
 }
 
 export interface InterpreterRequest {
+  /** For this machine's architecture. */
   readonly root: AptRoot;
   /** Its `packages` are not looked at. */
   readonly debian: DebianRequest;
   readonly interpreter: Interpreter;
-  readonly architecture: Architecture;
   readonly settings: ResolverSettings;
 }
 
@@ -33,19 +32,10 @@ const SCRIPT = 'rootcellar-python';
 
 /**
  * Gets the Debian packages of the image's interpreter and of pip, and unpacks them below the cache folder, once.
- * Nothing is installed, no maintainer script runs. Throws E_RESOLVER_MISSING where this machine cannot run them.
+ * Nothing is installed, no maintainer script runs. Throws E_RESOLVER_MISSING where there is no pip.
  */
 export async function unpackInterpreter(request: InterpreterRequest): Promise<UnpackedInterpreter> {
-  const { root, settings, interpreter, architecture } = request;
-  if (parseArchitecture(arch) !== architecture) {
-    throw new RootcellarError(
-      'E_RESOLVER_MISSING',
-      `python packages for ${architecture}: pip can only resolve for this machine's architecture`,
-      {
-        hint: 'install uv and python3, which resolve for any architecture',
-      },
-    );
-  }
+  const { root, settings, interpreter } = request;
   const command = interpreter.path.slice(interpreter.path.lastIndexOf('/') + 1);
   const packages = [command, 'python3-pip-whl'];
   const { debs } = await choosePackages(root, { ...request.debian, packages });
@@ -104,9 +94,9 @@ async function describe(folder: string): Promise<UnpackedInterpreter> {
 async function writeScript(
   unpacked: string,
   folder: string,
-  { interpreter, architecture }: InterpreterRequest,
+  { interpreter, settings }: InterpreterRequest,
 ): Promise<void> {
-  const { loader, multiarch } = ARCHITECTURE_FACTS[architecture];
+  const { loader, multiarch } = ARCHITECTURE_FACTS[settings.hostArchitecture];
   const isMerged = await exists(join(unpacked, 'usr', loader));
   const program = join(folder, isMerged ? 'usr' : '', loader);
   const libraries = [`usr/lib/${multiarch}`, `lib/${multiarch}`].map((name) => join(folder, name)).join(':');

@@ -2,12 +2,24 @@ import { digestFromHex } from '../base/digest.ts';
 import { normalName } from '../recipe/requirement-line.ts';
 import type { PickedWheel } from './python-resolution.ts';
 
+export interface PipReport {
+  readonly wheels: readonly PickedWheel[];
+  /** What markers were evaluated with, as far as it is said. */
+  readonly environment: { readonly machine: string | undefined; readonly pythonVersion: string | undefined };
+}
+
 /** Reads what `pip install --report -` prints. Undefined when it is no such report. Source: pip's documentation, "Installation Report". */
-export function parsePipReport(text: string): readonly PickedWheel[] | undefined {
-  const { install } = recordOf(parseJson(text));
+export function parsePipReport(text: string): PipReport | undefined {
+  const { install, environment } = recordOf(parseJson(text));
   if (!Array.isArray(install)) return undefined;
   const wheels = install.map(readItem);
-  return wheels.every((wheel) => wheel !== undefined) ? wheels : undefined;
+  if (!wheels.every((wheel) => wheel !== undefined)) return undefined;
+  const { platform_machine: machine, python_full_version: version } = recordOf(environment);
+  return { wheels, environment: { machine: textOf(machine), pythonVersion: textOf(version) } };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function readItem(value: unknown): PickedWheel | undefined {

@@ -1,10 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ARCHITECTURE_FACTS } from '../base/architecture.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import { normalName } from '../recipe/requirement-line.ts';
 import type { UnpackedInterpreter } from './image-interpreter.ts';
-import { parsePipReport } from './pip-report.ts';
+import { parsePipReport, type PipReport } from './pip-report.ts';
 import { readFailure, type PythonFailure } from './python-failure.ts';
 import { keptVariables, type PickedWheel, type PythonAnswer, type PythonRequest } from './python-resolution.ts';
+import { linuxPlatforms, type PythonTarget } from './python-tags.ts';
 import { tailOf } from './redact.ts';
 import type { Environment, ResolverSettings } from './resolver-settings.ts';
 import { runTool, type ToolResult } from './run-tool.ts';
@@ -22,15 +25,31 @@ export interface PipTools {
 }
 
 /**
- * Has pip resolve, run by the image's own interpreter, so that markers and tags are the image's.
+ * Has pip resolve, run by the image's own interpreter, so that markers and tags are the image's. For another architecture
+ * than this machine's, its counterpart for this machine runs pip, which is told what the image's would see.
  * Throws E_RESOLVER_FAILED when it does not work at all; says in the result why the requirements cannot be resolved.
  */
 export async function resolveWithPip(request: PythonRequest, tools: PipTools): Promise<PythonAnswer | PythonFailure> {
   const version = await pipVersion(tools);
-  const first = await runPip(request, tools);
-  const again = first.kind === 'failure' && request.preferences.size > 0;
-  const result = again ? await runPip({ ...request, preferences: new Map() }, tools) : first;
+  const result = await runPreferring(request, tools, MOST_LET_GO);
   return result.kind === 'failure' ? result : { kind: 'answer', tool: 'pip', version, wheels: result.wheels };
+}
+
+/** One by one, that many preferred versions are let go that pip complains of; then all at once. */
+const MOST_LET_GO = 8;
+
+async function runPreferring(
+  request: PythonRequest,
+  tools: PipTools,
+  tries: number,
+): Promise<PipWheels | PythonFailure> {
+  const { preferences } = request;
+  const result = await runPip(request, tools);
+  if (result.kind === 'wheels' || preferences.size === 0) return result;
+  const culprit = normalName(result.distribution ?? '');
+  const isOne = tries > 0 && preferences.has(culprit);
+  const fewer = new Map(isOne ? [...preferences].filter(([name]) => name !== culprit) : []);
+  return await runPreferring({ ...request, preferences: fewer }, tools, tries - 1);
 }
 
 interface PipWheels {
@@ -62,10 +81,17 @@ async function runPip(request: PythonRequest, { settings, interpreter }: PipTool
       writeFile(join(folder, 'constraints.txt'), constraints),
     ]);
     const environment = { ...pipEnvironment(settings), ...request.indexVariables };
-    const result = await runPython(INSTALL, { settings, interpreter, environment, folder });
+    const { target } = request;
+    const isForeign = target.architecture !== settings.hostArchitecture;
+    const words = isForeign ? [...INSTALL, ...foreignArguments(target)] : INSTALL;
+    const pretended = isForeign ? target : undefined;
+    const result = await runPython(words, { settings, interpreter, environment, folder, pretended });
     if (result.exitCode !== 0) return readFailure('pip', `${result.stdout}\n${result.stderr}`);
-    const wheels = parsePipReport(await readFile(join(folder, 'report.json'), 'utf8'));
-    if (wheels !== undefined) return { kind: 'wheels', wheels };
+    const report = parsePipReport(await readFile(join(folder, 'report.json'), 'utf8'));
+    if (report !== undefined) {
+      if (isForeign) checkMarkers(report, target);
+      return { kind: 'wheels', wheels: report.wheels };
+    }
     throw new RootcellarError('E_RESOLVER_FAILED', `pip: its report cannot be read: ${tailOf(result.stderr, 3)}`);
   });
 }
@@ -86,15 +112,66 @@ const INSTALL = [
   'constraints.txt',
 ];
 
+/**
+ * What of the target goes into tags: each level of manylinux, since pip takes those that it is given literally. `--target`
+ * is where pip demands to install to for another platform; a dry run leaves it alone.
+ */
+function foreignArguments(target: PythonTarget): readonly string[] {
+  const minor = target.pythonVersion.split('.')[1] ?? '';
+  return [
+    '--implementation',
+    'cp',
+    '--python-version',
+    target.pythonVersion,
+    '--abi',
+    `cp3${minor}`,
+    '--target',
+    'nowhere',
+    ...linuxPlatforms(target).flatMap((platform) => ['--platform', platform]),
+  ];
+}
+
+/** Options of pip decide tags, not markers. It must never resolve for another machine than it is asked for. */
+function checkMarkers({ environment }: PipReport, { architecture, pythonVersion }: PythonTarget): void {
+  const expected = `${ARCHITECTURE_FACTS[architecture].machine}, Python ${pythonVersion}`;
+  const used = `${environment.machine ?? 'no machine'}, Python ${environment.pythonVersion ?? 'unknown'}`;
+  if (used === expected) return;
+  throw new RootcellarError('E_RESOLVER_FAILED', `pip: it has resolved for ${used}, not for ${expected}`, {
+    hint: 'install uv, which resolves for any architecture',
+  });
+}
+
+/**
+ * Starts pip after it has been told what the target's interpreter would see: environment markers are made of these
+ * two functions. Source: `default_environment` of the `packaging` library; PEP 508, "Environment Markers".
+ */
+const PRETENDING_PIP = `
+import platform, runpy, sys
+pip, machine, version = sys.argv[1:4]
+platform.machine = lambda: machine
+platform.python_version = lambda: version
+sys.argv = [pip] + sys.argv[4:]
+sys.path.insert(0, pip.rpartition('/')[0])
+runpy.run_module('pip', run_name='__main__', alter_sys=True)
+`;
+
 interface PythonRun extends PipTools {
   readonly environment: Environment;
   readonly folder: string;
+  /** The target whose interpreter is to be taken for this one. */
+  readonly pretended?: PythonTarget | undefined;
 }
 
 async function runPython(parameters: readonly string[], run: PythonRun): Promise<ToolResult> {
+  const { program, pip } = run.interpreter;
+  const { pretended } = run;
+  const start =
+    pretended === undefined
+      ? [pip]
+      : ['-c', PRETENDING_PIP, pip, ARCHITECTURE_FACTS[pretended.architecture].machine, pretended.pythonVersion];
   const result = await runTool({
-    program: run.interpreter.program,
-    arguments: ['-s', '-B', run.interpreter.pip, ...parameters],
+    program,
+    arguments: ['-s', '-B', ...start, ...parameters],
     environment: run.environment,
     folder: run.folder,
     signal: run.settings.signal,

@@ -7,7 +7,7 @@ export interface PythonRequest {
   /** Requirements in PEP 508 form. */
   readonly lines: readonly string[];
   readonly target: PythonTarget;
-  /** Versions to stay at where they still satisfy everything, by normalised name. */
+  /** Versions to take where they satisfy everything, by normalised name. */
   readonly preferences: ReadonlyMap<string, string>;
   /** Index settings in the tool's own variables; undefined: the tool finds them itself. */
   readonly indexVariables: Environment;

@@ -43,7 +43,8 @@ export function wheelTags(target: PythonTarget): readonly string[] {
   ];
 }
 
-function linuxPlatforms({ architecture, glibc }: PythonTarget): readonly string[] {
+/** Every platform tag that the target accepts, best first: `manylinux_2_41_x86_64` … `linux_x86_64`. */
+export function linuxPlatforms({ architecture, glibc }: PythonTarget): readonly string[] {
   const { machine } = ARCHITECTURE_FACTS[architecture];
   const newest = Number(glibc.split('.')[1]);
   const levels = countDown(newest, OLDEST_GLIBC[architecture]).flatMap((level) =>

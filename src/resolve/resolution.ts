@@ -3,13 +3,17 @@ import type { Digest } from '../base/digest.ts';
 
 /** What a recipe resolves to: exact artifacts, per architecture. Names no host. */
 export interface Resolution {
-  /** Seconds since 1970 that every generated file gets and no file exceeds. */
+  /** The newest of its targets' epochs. */
   readonly epoch: Epoch;
   readonly resolvers: readonly ResolverVersion[];
   readonly targets: ReadonlyMap<Architecture, ResolvedTarget>;
+  /** Where the architectures do not have the same, and why: a line for people each. */
+  readonly differences?: readonly string[] | undefined;
 }
 
+/** What every generated file of an image gets as its time and no file exceeds. */
 export interface Epoch {
+  /** Since 1970. */
   readonly seconds: number;
   /** The input whose date it is, for people. */
   readonly from: string;
@@ -27,6 +31,13 @@ export interface ResolvedTarget {
   readonly debs: readonly DebArtifact[];
   /** In byte order of name. */
   readonly wheels: readonly WheelArtifact[];
+  /** The target's own, where it is another than the whole's: a new date for one architecture is none for the other. */
+  readonly epoch?: Epoch | undefined;
+  /**
+   * Packages, in byte order of name, of an interpreter for another machine architecture which compiles this target's
+   * bytecode there. No part of the image.
+   */
+  readonly compilers?: readonly DebArtifact[] | undefined;
 }
 
 /** The Python of the image, and where it wants packages to be installed. */

@@ -1,83 +1,157 @@
-import pMap from 'p-map';
 import type { Architecture } from '../base/architecture.ts';
 import { noProgress } from '../base/progress.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { Recipe } from '../recipe/recipe.ts';
+import {
+  differencesOf,
+  peerOf,
+  reasonFor,
+  wantedVersions,
+  withoutRebuild,
+  type Peer,
+  type Reasons,
+  type Wanting,
+} from './agreement.ts';
 import { DEBIAN_KEYRING, readMachineApt, withAptRoot, type AptRoot, type MachineApt } from './apt-root.ts';
-import { resolveDebian, type DebianRequest, type DebianResolution } from './debian-resolver.ts';
+import { lacksCompiler } from './compiler-choice.ts';
+import { availableVersions, resolveDebian, type DebianRequest, type DebianResolution } from './debian-resolver.ts';
 import { sourcesForSuite } from './debian-sources.ts';
-import { newestDate } from './epoch.ts';
+import { newestDate, withOwnEpochs } from './epoch.ts';
+import { resolveCompilers, unpackForHost, type HostRequest } from './host-interpreter.ts';
 import { unpackInterpreter } from './image-interpreter.ts';
 import { interpreterOf } from './interpreter-facts.ts';
-import type { Interpreter, Resolution, ResolvedTarget, ResolverVersion } from './resolution.ts';
+import type { DebArtifact, Epoch, Interpreter, Resolution, ResolvedTarget, ResolverVersion } from './resolution.ts';
 import { resolveWheels, type WheelResolution } from './resolve-wheels.ts';
-import { mayUpgrade, type ResolverSettings, type Upgrade } from './resolver-settings.ts';
+import type { ResolverSettings, Upgrade } from './resolver-settings.ts';
 
 export interface ResolveRequest {
   readonly recipe: Recipe;
   /** What is locked now; its versions stay where nothing speaks against it. */
-  readonly previous?: Pick<Resolution, 'targets'> | undefined;
+  readonly previous?: (Pick<Resolution, 'targets'> & Partial<Resolution>) | undefined;
+  /** Those to resolve; the recipe's others stay as `previous` has them. Left out: all of the recipe. */
+  readonly architectures?: readonly Architecture[] | undefined;
   readonly upgrade: Upgrade;
   readonly settings: ResolverSettings;
 }
 
 /**
- * Recipe → the exact artifacts of each of its architectures. Needs apt, and for Python requirements uv or the means to
- * run pip. The errors are those of `resolveDebian` and `resolveWheels`, and E_RECIPE_VALUE for requirements without an
- * interpreter.
+ * Recipe → the exact artifacts of each of its architectures. The first one's versions are wanted for the others; where that
+ * cannot be, `differences` of the result says why. Needs apt, and for Python requirements uv or the means to run pip. The
+ * errors are those of `resolveDebian` and `resolveWheels`, and E_RECIPE_VALUE for requirements without an interpreter.
  */
 export async function resolveRecipe(request: ResolveRequest): Promise<Resolution> {
-  const { recipe, settings } = request;
+  const { recipe, settings, previous } = request;
   const progress = settings.progress ?? noProgress;
   progress({ kind: 'begin', step: 'resolve', title: recipe.name });
   const machine = await readMachineApt(settings);
-  const results = await pMap(
-    recipe.architectures,
-    (architecture) => resolveTarget({ ...request, machine, architecture }),
-    { concurrency: 1 },
-  );
-  const targets = new Map(results.map(({ architecture, target }) => [architecture, target]));
-  const epoch = newestDate([...targets.values()]);
-  if (epoch.seconds > settings.now + DAY) {
-    progress({
-      kind: 'warning',
-      message: `${epoch.from}: its date is in the future`,
-      hint: 'check the clock of this machine',
-    });
+  const { targets, kept, results } = await resolveTargets(request, machine);
+  for (const [architecture, target] of targets) {
+    targets.set(
+      architecture,
+      await withCompilers({ ...request, machine, architecture, peer: undefined }, target, targets),
+    );
   }
+  const reasons = new Map(results.flatMap((result) => [...result.reasons]));
+  const differences = differencesOf(targets, reasons, previous?.differences);
+  const epoch = newestDate([...targets.values()]);
+  tellWarnings({ epoch, differences, previous }, settings);
   const count = results.map(({ target }) => `${target.debs.length} debs, ${target.wheels.length} wheels`).join('; ');
-  progress({ kind: 'end', step: 'resolve', summary: count });
+  progress({ kind: 'end', step: 'resolve', summary: count === '' ? 'nothing but a compiler' : count });
   return {
     epoch,
     resolvers: resolversOf([
+      ...(kept.length > 0 ? (previous?.resolvers ?? []) : []),
       { name: 'apt', version: machine.version },
       ...results.flatMap(({ resolver }) => resolver ?? []),
     ]),
-    targets,
+    targets: withOwnEpochs(targets, epoch),
+    ...(differences.length === 0 ? {} : { differences }),
   };
 }
 
+interface ResolvedTargets {
+  readonly targets: Map<Architecture, ResolvedTarget>;
+  /** Architectures that were not resolved again. */
+  readonly kept: readonly Architecture[];
+  readonly results: readonly TargetResult[];
+}
+
+/** One after the other, since what the first has is wanted for the next. */
+async function resolveTargets(request: ResolveRequest, machine: MachineApt): Promise<ResolvedTargets> {
+  const { recipe, previous, architectures = recipe.architectures } = request;
+  const locked = [...(previous?.targets ?? [])];
+  const targets = new Map(
+    locked.filter(([name]) => recipe.architectures.includes(name) && !architectures.includes(name)),
+  );
+  const kept = [...targets.keys()];
+  const results: TargetResult[] = [];
+  for (const architecture of architectures) {
+    const peer = peerOf(architecture, targets, kept);
+    const result = await resolveTarget({ ...request, machine, architecture, peer });
+    targets.set(architecture, result.target);
+    results.push(result);
+  }
+  return { targets, kept, results };
+}
+
+/** A compiler is of use only where this machine's architecture is not among the targets. */
+async function withCompilers(
+  request: TargetRequest,
+  target: ResolvedTarget,
+  targets: ReadonlyMap<Architecture, ResolvedTarget>,
+): Promise<ResolvedTarget> {
+  const { architecture, settings } = request;
+  const { compilers: old = [], ...rest } = target;
+  const useful = old.some((deb) => deb.architecture !== 'all' && targets.has(deb.architecture)) ? [] : old;
+  const compilers = lacksCompiler(targets, architecture, settings.hostArchitecture)
+    ? await resolveCompilers(hostRequest(request), architecture, target)
+    : useful;
+  return compilers.length === 0 ? rest : { ...rest, compilers };
+}
+
+interface Told {
+  readonly epoch: Epoch;
+  readonly differences: readonly string[];
+  readonly previous: ResolveRequest['previous'];
+}
+
 const DAY = 86_400;
+const MOST_TOLD = 10;
+
+function tellWarnings({ epoch, differences, previous }: Told, { now, progress = noProgress }: ResolverSettings): void {
+  if (epoch.seconds > now + DAY) {
+    const hint = 'check the clock of this machine';
+    progress({ kind: 'warning', message: `${epoch.from}: its date is in the future`, hint });
+  }
+  const added = differences.filter((line) => previous?.differences?.includes(line) !== true);
+  for (const message of added.slice(0, MOST_TOLD)) progress({ kind: 'warning', message });
+  if (added.length <= MOST_TOLD) return;
+  const message = `the architectures differ in ${added.length - MOST_TOLD} packages more`;
+  progress({ kind: 'warning', message, hint: 'see `differences` in the lockfile' });
+}
 
 interface TargetRequest extends ResolveRequest {
   readonly machine: MachineApt;
   readonly architecture: Architecture;
+  readonly peer: Peer | undefined;
 }
 
 interface TargetResult {
-  readonly architecture: Architecture;
   readonly target: ResolvedTarget;
   readonly resolver: ResolverVersion | undefined;
+  /** Why some packages have other versions than the peer's. */
+  readonly reasons: Reasons;
 }
 
 async function resolveTarget(request: TargetRequest): Promise<TargetResult> {
   const { architecture, settings, previous } = request;
   const progress = settings.progress ?? noProgress;
   return await withAptRoot(request, async (root) => {
-    const debian = debianRequest(request);
+    const debian = debianRequest(request, architecture);
     progress({ kind: 'advance', step: 'resolve', done: {}, detail: `debian packages for ${architecture}` });
     const resolution = await resolveDebian(root, debian);
     const { debs, indexes } = keptIndexes(resolution, previous?.targets.get(architecture));
+    const reasons = await debianReasons(root, debs, request);
     const interpreter = interpreterOf(debs);
     progress({
       kind: 'advance',
@@ -87,13 +161,13 @@ async function resolveTarget(request: TargetRequest): Promise<TargetResult> {
     });
     const python = await resolvePython({ ...request, root, debian, interpreter });
     const target = { interpreter, indexes, debs, wheels: python?.wheels ?? [] };
-    return { architecture, target, resolver: python?.resolver };
+    return { target, resolver: python?.resolver, reasons: new Map([...reasons, ...(python?.reasons ?? [])]) };
   });
 }
 
-function debianRequest({ recipe, previous, upgrade, settings, machine, architecture }: TargetRequest): DebianRequest {
+function debianRequest(request: TargetRequest, architecture: Architecture): DebianRequest {
+  const { recipe, settings, machine } = request;
   const { suite, components, mirror, packages } = recipe.base;
-  const locked = previous?.targets.get(architecture)?.debs ?? [];
   return {
     suite,
     packages,
@@ -105,9 +179,42 @@ function debianRequest({ recipe, previous, upgrade, settings, machine, architect
       hostCodename: machine.codename,
       defaultKeyring: DEBIAN_KEYRING,
     }),
-    pins: new Map(locked.filter(({ name }) => !mayUpgrade(upgrade, name)).map(({ name, version }) => [name, version])),
+    pins: wantedVersions('debs', wantingOf(request)),
     warn: (message) => (settings.progress ?? noProgress)({ kind: 'warning', message }),
   };
+}
+
+function wantingOf({ previous, architecture, peer, upgrade }: TargetRequest): Wanting {
+  return { previous: previous?.targets.get(architecture), peer, upgrade };
+}
+
+function hostRequest(request: TargetRequest): HostRequest {
+  const { machine, settings } = request;
+  const debianFor = (architecture: Architecture): DebianRequest => debianRequest(request, architecture);
+  return { machine, settings, host: settings.hostArchitecture, debianFor };
+}
+
+/** Asks the archive for the versions that the peer has and this target has not. */
+async function debianReasons(
+  root: AptRoot,
+  debs: readonly DebArtifact[],
+  { peer, architecture }: TargetRequest,
+): Promise<Reasons> {
+  const theirs = new Map(peer?.target.debs.map(({ name, version }) => [name, version]));
+  const others = debs.flatMap(({ name, version }) => {
+    const wanted = theirs.get(name);
+    return wanted === undefined || withoutRebuild(wanted) === withoutRebuild(version) ? [] : [{ name, wanted }];
+  });
+  const available = await availableVersions(
+    root,
+    others.map(({ name }) => name),
+  );
+  return new Map(
+    others.map(({ name, wanted }) => {
+      const has = (available.get(name) ?? []).some((one) => withoutRebuild(one) === withoutRebuild(wanted));
+      return [name, reasonFor(wanted, has, architecture)];
+    }),
+  );
 }
 
 /** The indexes change several times a day; where the packages are still the locked ones, so are their vouchers. */
@@ -126,7 +233,7 @@ interface PythonPart extends TargetRequest {
 }
 
 async function resolvePython(part: PythonPart): Promise<WheelResolution | undefined> {
-  const { recipe, previous, upgrade, settings, architecture, interpreter } = part;
+  const { recipe, settings, architecture, interpreter } = part;
   const lines = recipe.python?.lines ?? [];
   if (lines.length === 0) return undefined;
   if (interpreter === undefined) {
@@ -138,16 +245,19 @@ async function resolvePython(part: PythonPart): Promise<WheelResolution | undefi
       },
     );
   }
-  const locked = previous?.targets.get(architecture)?.wheels ?? [];
-  const preferences = new Map(
-    locked.filter(({ name }) => !mayUpgrade(upgrade, name)).map(({ name, version }) => [name, version]),
-  );
   const target = { architecture, pythonVersion: interpreter.version, glibc: interpreter.glibc };
-  const findInterpreter = (): ReturnType<typeof unpackInterpreter> => unpackInterpreter({ ...part, interpreter });
-  return await resolveWheels(
-    { lines, target, preferences, indexUrl: recipe.python?.indexUrl, findInterpreter },
-    settings,
+  const versions = wantedVersions('wheels', wantingOf(part));
+  const findInterpreter = once(async () =>
+    architecture === settings.hostArchitecture
+      ? await unpackInterpreter({ ...part, interpreter })
+      : await unpackForHost(hostRequest(part), interpreter),
   );
+  return await resolveWheels({ lines, target, versions, indexUrl: recipe.python?.indexUrl, findInterpreter }, settings);
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return async () => await (result ??= work());
 }
 
 function resolversOf(all: readonly ResolverVersion[]): readonly ResolverVersion[] {

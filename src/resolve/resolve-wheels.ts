@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import { byteOrder } from '../base/byte-order.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import { reasonFor, type Reasons, type WantedVersions } from './agreement.ts';
 import type { UnpackedInterpreter } from './image-interpreter.ts';
 import { withPackageIndex, type PackageIndex } from './index-client.ts';
 import { isSet, type IndexSettings } from './index-settings.ts';
@@ -10,9 +11,12 @@ import { indexAddresses, readMachineIndexes, type MachineIndexes } from './pytho
 import type { PickedWheel, PythonAnswer, PythonRequest } from './python-resolution.ts';
 import type { ResolverVersion, WheelArtifact } from './resolution.ts';
 import type { Environment, ResolverSettings } from './resolver-settings.ts';
+import { tagRanks, wheelTags } from './python-tags.ts';
 import { resolveWithUv, uvVersion } from './uv-resolver.ts';
+import { bestWheel, parseWheelName } from './wheel-name.ts';
 
-export interface WheelRequest extends Omit<PythonRequest, 'indexVariables'> {
+export interface WheelRequest extends Omit<PythonRequest, 'indexVariables' | 'preferences'> {
+  readonly versions: WantedVersions;
   /** The recipe's own index. */
   readonly indexUrl: string | undefined;
   /** Unpacks the image's interpreter, for when it is needed. */
@@ -21,6 +25,8 @@ export interface WheelRequest extends Omit<PythonRequest, 'indexVariables'> {
 
 export interface WheelResolution {
   readonly wheels: readonly WheelArtifact[];
+  /** Why some have other versions than the peer's. */
+  readonly reasons: Reasons;
   readonly resolver: ResolverVersion;
 }
 
@@ -34,7 +40,9 @@ export async function resolveWheels(request: WheelRequest, settings: ResolverSet
   const machine = await readMachineIndexes(settings);
   const version = await uvVersion(settings);
   const context = { settings, machine };
-  const outcome = version === undefined ? await askPip(request, context) : await askUv(request, context, version);
+  const preferences = new Map([...request.versions.locked, ...request.versions.peer]);
+  const question = { ...request, preferences };
+  const outcome = version === undefined ? await askPip(question, context) : await askUv(question, context, version);
   const lastResort = async (): Promise<string> =>
     await pipHelp({ settings, interpreter: await request.findInterpreter() });
   const addresses = await indexAddresses(request.indexUrl, machine, { settings, lastResort });
@@ -42,9 +50,34 @@ export async function resolveWheels(request: WheelRequest, settings: ResolverSet
     if (outcome.kind === 'failure') throw await failureByIndex(outcome, index);
     const wheels = await pMap(outcome.wheels, (wheel) => lockWheel(wheel, index), { concurrency: CONNECTIONS });
     const resolver = { name: outcome.tool, version: outcome.version };
-    return { wheels: wheels.toSorted((a, b) => byteOrder(a.name, b.name)), resolver };
+    const reasons = await reasonsOf(wheels, request, index);
+    return { wheels: wheels.toSorted((a, b) => byteOrder(a.name, b.name)), reasons, resolver };
   });
 }
+
+/** Whether the version that the peer has is not there for this architecture, or does not go with the others. */
+async function reasonsOf(
+  wheels: readonly WheelArtifact[],
+  { versions, target }: WheelRequest,
+  index: PackageIndex,
+): Promise<Reasons> {
+  const ranks = tagRanks(wheelTags(target));
+  const reasons = new Map<string, string>();
+  for (const { name, version } of wheels) {
+    const wanted = versions.peer.get(name);
+    if (wanted === undefined || wanted === version) continue;
+    const files = (await index.files(name)).map(({ file }) => file);
+    const fitting = files.filter((file) => parseWheelName(file)?.version === wanted);
+    const has = bestWheel(fitting, ranks) !== undefined;
+    reasons.set(
+      name,
+      has ? reasonFor(wanted, true, target.architecture) : `${wanted} has no wheel for ${target.architecture}`,
+    );
+  }
+  return reasons;
+}
+
+type Question = WheelRequest & Pick<PythonRequest, 'preferences'>;
 
 interface Context {
   readonly settings: ResolverSettings;
@@ -52,7 +85,7 @@ interface Context {
 }
 
 async function askUv(
-  request: WheelRequest,
+  request: Question,
   { settings, machine }: Context,
   version: string,
 ): Promise<PythonAnswer | PythonFailure> {
@@ -61,7 +94,7 @@ async function askUv(
   return await resolveWithUv({ ...request, indexVariables }, { settings, version, findPython });
 }
 
-async function askPip(request: WheelRequest, { settings, machine }: Context): Promise<PythonAnswer | PythonFailure> {
+async function askPip(request: Question, { settings, machine }: Context): Promise<PythonAnswer | PythonFailure> {
   const tools = { settings, interpreter: await request.findInterpreter() };
   return await resolveWithPip({ ...request, indexVariables: pipVariables(request.indexUrl, machine) }, tools);
 }

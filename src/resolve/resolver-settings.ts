@@ -1,9 +1,12 @@
+import type { Architecture } from '../base/architecture.ts';
 import type { Progress } from '../base/progress.ts';
 
 /** What a resolver may know of this machine. Clock and environment are arguments. */
 export interface ResolverSettings {
   /** As `process.env`: the user's own settings of apt, uv and pip, proxies and credentials are in it. */
   readonly environment: Environment;
+  /** Of this machine: what can be run here. */
+  readonly hostArchitecture: Architecture;
   /** Kept between runs; may be emptied at any time. Made when it is missing. */
   readonly cacheFolder: string;
   /** For folders that live as long as one resolve. */

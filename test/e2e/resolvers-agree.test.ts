@@ -50,7 +50,13 @@ function installUv(venv: string): string | undefined {
 
 async function resolveOn(path: readonly string[]): Promise<Resolution> {
   const environment = { ...process.env, PATH: path.join(delimiter) };
-  const settings = { environment, cacheFolder: join(folder, 'cache'), temporaryFolder: join(folder, 'tmp'), now: 4e9 };
+  const settings = {
+    environment,
+    hostArchitecture: 'amd64' as const,
+    cacheFolder: join(folder, 'cache'),
+    temporaryFolder: join(folder, 'tmp'),
+    now: 4e9,
+  };
   return await resolveRecipe({ recipe: RECIPE, upgrade: 'none', settings });
 }
 

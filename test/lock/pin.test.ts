@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Architecture } from '../../src/base/architecture.ts';
+import type { LockedTarget, Lockfile } from '../../src/lock/lockfile.ts';
 import { pinResolution } from '../../src/lock/pin.ts';
+import { targetKey } from '../../src/lock/target-key.ts';
 import type { Recipe } from '../../src/recipe/recipe.ts';
 import type { Resolution, ResolvedTarget } from '../../src/resolve/resolution.ts';
 import { TOY_RECIPE, TOY_RESOLUTION, TOY_TARGET, toyDigest, withDiffId } from './toy-recipe.ts';
@@ -9,6 +12,17 @@ const LATER = { seconds: 1_770_000_000, from: 'debian trixie InRelease' };
 
 function laterWith(target: Partial<ResolvedTarget>): Resolution {
   return { ...TOY_RESOLUTION, epoch: LATER, targets: new Map([['amd64', { ...TOY_TARGET, ...target }]]) };
+}
+
+function given(lock: Lockfile, architecture: Architecture): LockedTarget {
+  const target = lock.targets.get(architecture);
+  if (target === undefined) throw new Error(`nothing for ${architecture}`);
+  return target;
+}
+
+function withArm(target: Partial<ResolvedTarget>, epoch = LATER): Resolution {
+  const arm = { ...TOY_TARGET, ...target };
+  return { ...TOY_RESOLUTION, epoch, targets: new Map([...TOY_RESOLUTION.targets, ['arm64', arm]]) };
 }
 
 /** What stays of `BUILT` when its recipe is resolved again. */
@@ -62,15 +76,46 @@ describe('pinResolution()', () => {
     expect(kept(laterWith({}), recipe)).toEqual({ epoch: true, diffId: false });
   });
 
-  it('drops both when an architecture comes along', () => {
-    const resolution: Resolution = {
-      ...laterWith({}),
-      targets: new Map([
-        ['amd64', TOY_TARGET],
-        ['arm64', TOY_TARGET],
-      ]),
-    };
-    expect(kept(resolution)).toEqual({ epoch: false, diffId: false });
+  describe('with a second architecture', () => {
+    const both: Recipe = { ...TOY_RECIPE, architectures: ['amd64', 'arm64'] };
+    const others = TOY_TARGET.wheels.map((wheel) => ({ ...wheel, digest: toyDigest('8') }));
+    const lockOf = (resolution: Resolution, previous = BUILT): Lockfile =>
+      pinResolution({ recipe: both, resolution, previous });
+
+    it('keeps the identity and the epoch of the one that was there before', () => {
+      const lock = lockOf(withArm({}));
+      expect(lock.epoch).toEqual(LATER);
+      expect(lock.targets.get('amd64')).toEqual({
+        ...TOY_TARGET,
+        epoch: TOY_RESOLUTION.epoch,
+        diffId: toyDigest('f'),
+      });
+      expect(lock.targets.get('arm64')).toEqual({ ...TOY_TARGET, diffId: undefined });
+    });
+
+    it('changes only the one of which something has changed', () => {
+      const before = withDiffId(lockOf(withArm({}, TOY_RESOLUTION.epoch)), toyDigest('e'));
+      const lock = lockOf(withArm({ wheels: others }), before);
+      expect(lock.targets.get('amd64')).toMatchObject({ epoch: TOY_RESOLUTION.epoch, diffId: toyDigest('e') });
+      expect(lock.targets.get('arm64')).toMatchObject({ diffId: undefined });
+      expect(targetKey(lock, 'amd64', given(lock, 'amd64'))).toBe(targetKey(before, 'amd64', given(before, 'amd64')));
+      expect(targetKey(lock, 'arm64', given(lock, 'arm64'))).not.toBe(
+        targetKey(before, 'arm64', given(before, 'arm64')),
+      );
+    });
+
+    it('takes the target’s own epoch from the resolution', () => {
+      const own = { seconds: 1_765_000_000, from: 'x.whl' };
+      expect(lockOf(withArm({ wheels: others, epoch: own })).targets.get('arm64')?.epoch).toBeUndefined();
+      const lock = lockOf({ ...laterWith({ wheels: others, epoch: own }) });
+      expect(lock).toMatchObject({ epoch: own });
+      expect(lock.targets.get('amd64')?.epoch).toBeUndefined();
+    });
+
+    it('keeps the identity when only the compilers have changed', () => {
+      const compilers = TOY_TARGET.debs.slice(1);
+      expect(kept(laterWith({ compilers }))).toEqual({ epoch: true, diffId: true });
+    });
   });
 
   it('drops the identity that another format gave', () => {

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { canonicalJson } from '../../src/base/canonical-json.ts';
 import { digestOf } from '../../src/base/digest.ts';
 import type { LockedTarget, Lockfile } from '../../src/lock/lockfile.ts';
 import { targetKey } from '../../src/lock/target-key.ts';
@@ -27,7 +28,8 @@ it('targetKey() changes with whatever decides the bytes', () => {
     targetKey(LOCK, 'arm64', TARGET),
     targetKey({ ...LOCK, format: 2 }, 'amd64', TARGET),
     targetKey({ ...LOCK, epoch: { seconds: 1, from: 'trixie' } }, 'amd64', TARGET),
-    targetKey({ ...LOCK, recipe: { ...LOCK.recipe, digest: digestOf('other') } }, 'amd64', TARGET),
+    targetKey({ ...LOCK, recipe: { ...LOCK.recipe, inputs: { files: {} } } }, 'amd64', TARGET),
+    targetKey(LOCK, 'amd64', { ...TARGET, epoch: { seconds: 2, from: 'a wheel' } }),
     targetKey(LOCK, 'amd64', { ...TARGET, wheels: [] }),
     targetKey(LOCK, 'amd64', { ...TARGET, interpreter: undefined }),
   ];
@@ -43,8 +45,19 @@ it('targetKey() does not change with the indexes, the resolvers or the diffID', 
     packages: digestOf('p'),
     date: 5,
   };
-  const other = { ...TARGET, indexes: [index], diffId: digestOf('d') };
+  const other = { ...TARGET, indexes: [index], compilers: [], diffId: digestOf('d') };
   expect(targetKey({ ...LOCK, resolvers: [{ name: 'uv', version: '1' }] }, 'amd64', other)).toBe(
     targetKey(LOCK, 'amd64', TARGET),
   );
 });
+
+it('targetKey() does not change with the other architectures of recipe and lockfile', () => {
+  const alone = lockFor(['amd64']);
+  const both = { ...lockFor(['amd64', 'arm64']), targets: new Map([...LOCK.targets, ['arm64' as const, TARGET]]) };
+  expect(targetKey(both, 'amd64', TARGET)).toBe(targetKey(alone, 'amd64', TARGET));
+});
+
+function lockFor(architectures: readonly string[]): Lockfile {
+  const inputs = { architectures, name: 'python' };
+  return { ...LOCK, recipe: { name: 'python', digest: digestOf(canonicalJson(inputs)), inputs } };
+}

@@ -33,14 +33,26 @@ describe('privateAptConfig()', () => {
 });
 
 describe('pinPreferences()', () => {
+  const locked = new Map([
+    ['a', '1:2-3'],
+    ['b', '4'],
+  ]);
+
   it('writes one stanza per package', () => {
-    expect(
-      pinPreferences(
-        new Map([
-          ['a', '1:2-3'],
-          ['b', '4'],
-        ]),
-      ),
-    ).toBe('Package: a\nPin: version 1:2-3\nPin-Priority: 1001\n\nPackage: b\nPin: version 4\nPin-Priority: 1001\n');
+    expect(pinPreferences({ locked, peer: new Map() })).toBe(
+      'Package: a\nPin: version 1:2-3\nPin-Priority: 1001\n\nPackage: b\nPin: version 4\nPin-Priority: 1001\n',
+    );
+  });
+
+  it('takes any build of what the peer has, and lets go of what is locked of another source', () => {
+    const peer = new Map([
+      ['a', '1:2-3+b1'],
+      ['b', '5'],
+    ]);
+    const text = pinPreferences({ locked, peer });
+    const pins = [...text.matchAll(/Package: (\w+)\nPin: version (\S+)\nPin-Priority: (\d+)\n/g)].map((match) =>
+      match.slice(1).join(' '),
+    );
+    expect(pins).toEqual(['a 1:2-3 1001', 'a 1:2-3 1000', 'a 1:2-3+b* 1000', 'b 5 1000', 'b 5+b* 1000']);
   });
 });

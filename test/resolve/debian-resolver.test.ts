@@ -14,7 +14,8 @@ async function resolveWithChange(command: string, change: (text: string) => stri
   const folder = await mkdtemp(join(tmpdir(), 'debian-resolver-'));
   try {
     const environment = { PATH: process.env['PATH'] };
-    const settings = { environment, cacheFolder: join(folder, 'cache'), temporaryFolder: join(folder, 'tmp'), now: 0 };
+    const folders = { cacheFolder: join(folder, 'cache'), temporaryFolder: join(folder, 'tmp') };
+    const settings = { environment, hostArchitecture: 'amd64', ...folders, now: 0 } as const;
     const machine = await readMachineApt(settings);
     const sources = parseSourcesFile(archive.sources(['toysuite']));
     return await withAptRoot({ machine, architecture: 'amd64', settings }, async (root) => {
@@ -22,7 +23,8 @@ async function resolveWithChange(command: string, change: (text: string) => stri
         if (parameters[0] === command) await changeIndex(root, change);
         return await root.run(program, parameters);
       };
-      const request = { suite: 'toysuite', packages: ['app'], sources, pins: new Map(), warn: () => undefined };
+      const pins = { locked: new Map(), peer: new Map() };
+      const request = { suite: 'toysuite', packages: ['app'], sources, pins, warn: () => undefined };
       return await resolveDebian({ ...root, run }, request);
     });
   } finally {

@@ -3,7 +3,13 @@ import { withPackageIndex, type PackageIndex } from '../../src/resolve/index-cli
 import type { IndexFile } from '../../src/resolve/simple-page.ts';
 import { startToyIndex, type ToyIndexOptions } from '../support/toy-index.ts';
 
-const SETTINGS = { environment: {}, cacheFolder: '/nowhere', temporaryFolder: '/nowhere', now: 0 };
+const SETTINGS = {
+  hostArchitecture: 'amd64' as const,
+  environment: {},
+  cacheFolder: '/nowhere',
+  temporaryFolder: '/nowhere',
+  now: 0,
+};
 const WHEELS = [{ name: 'Toy.One', version: '1.0', uploaded: '2026-01-02T03:04:05.6Z' }];
 const FILE = 'Toy_One-1.0-py3-none-any.whl';
 

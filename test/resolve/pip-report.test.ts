@@ -13,9 +13,17 @@ const ITEM = {
 
 describe('parsePipReport()', () => {
   it('reads name, version, file and digest', () => {
-    expect(parsePipReport(JSON.stringify({ version: '1', install: [ITEM] }))).toEqual([
+    expect(parsePipReport(JSON.stringify({ version: '1', install: [ITEM] }))?.wheels).toEqual([
       { name: 'foo-bar', version: '1.0', file: 'foo_bar-1.0-py3-none-any.whl', digest: `sha256:${HEX}` },
     ]);
+  });
+
+  it('reads which machine pip has resolved for', () => {
+    const environment = { platform_machine: 'aarch64', python_full_version: '3.13.5', python_version: '3.13' };
+    const report = parsePipReport(JSON.stringify({ install: [], environment }));
+    expect(report?.environment).toEqual({ machine: 'aarch64', pythonVersion: '3.13.5' });
+    const unknown = { machine: undefined, pythonVersion: undefined };
+    expect(parsePipReport(JSON.stringify({ install: [] }))?.environment).toEqual(unknown);
   });
 
   it('refuses a report in which a file has no sha256', () => {
@@ -26,7 +34,7 @@ describe('parsePipReport()', () => {
   it('never throws', () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
-        expect(parsePipReport(`{"install":${text}}`) ?? []).toEqual([]);
+        expect(parsePipReport(`{"install":${text}}`)?.wheels ?? []).toEqual([]);
       }),
     );
     expect(parsePipReport('')).toBeUndefined();

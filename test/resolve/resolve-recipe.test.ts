@@ -59,6 +59,7 @@ async function toyMachine(suites: Readonly<Record<string, readonly ToyDeb[]>> = 
   );
   const warnings: string[] = [];
   const settings = {
+    hostArchitecture: 'amd64' as const,
     environment: { PATH: process.env['PATH'], APT_CONFIG: join(folder, 'apt.conf'), HOME: folder },
     cacheFolder: join(folder, 'cache'),
     temporaryFolder: join(folder, 'tmp'),
@@ -293,6 +294,7 @@ describe.skipIf(!hasTools)('locateArtifacts()', { timeout: 60_000 }, () => {
 
   it('asks nobody when nothing is asked for', async () => {
     const settings = {
+      hostArchitecture: 'amd64' as const,
       environment: { PATH: '/nowhere' },
       cacheFolder: '/nowhere',
       temporaryFolder: '/nowhere',
