@@ -79,6 +79,8 @@ async function followHttp(client: Client, wanted: HttpRequest): Promise<ByteAnsw
     headers: headersOf(wanted),
     signal,
   });
+  // A body that is destroyed before its end says so by an event; whoever reads it gets the error anyway.
+  body.on('error', () => undefined);
   const head = { status: statusCode, headers };
   const meaning = readAnswer(head, offset);
   if (meaning.kind === 'bytes') return { ...meaning, validator: validatorOf(head), body };

@@ -214,6 +214,19 @@ describe('downloadArtifacts()', () => {
     expect(readFileSync(store.path('partial', PARTIAL))).toHaveLength(0);
   });
 
+  it('refuses a short answer of another length, and its unread body ends nothing', async () => {
+    const store = await scratchStore();
+    const server = await startDownloadServer((_, response) => {
+      response.setHeader('content-length', 5);
+      response.end('short');
+    });
+    await expect(download(store, [located(server.origin)])).rejects.toMatchObject({
+      code: 'E_DIGEST_MISMATCH',
+      message: expect.stringContaining('expected 300000 bytes, got 5 bytes'),
+    });
+    await new Promise(setImmediate);
+  });
+
   it('takes no more bytes than the artifact has from a server that never ends', async () => {
     const store = await scratchStore();
     let sent = 0;
