@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { lstat, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { halfMadeFile } from '../base/half-made-file.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import { readBoundedFile } from '../recipe/bounded-file.ts';
 import type { FileContentResult } from '../recipe/bounded-file.ts';
@@ -69,7 +69,7 @@ async function holds(path: string, content: Uint8Array): Promise<boolean> {
 }
 
 async function replaceFile(path: string, content: Uint8Array): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+  const temporary = halfMadeFile(path);
   try {
     const file = await open(temporary, 'wx', 0o644);
     try {

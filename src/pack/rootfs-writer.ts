@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { lstat, open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Contents, Tree } from '../assemble/tree.ts';
 import { digestFromHex } from '../base/digest.ts';
 import type { Digest } from '../base/digest.ts';
+import { halfMadeFile } from '../base/half-made-file.ts';
 import type { Progress } from '../base/progress.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import { formatSize } from '../base/units.ts';
@@ -47,7 +48,7 @@ export async function writeRootfs(options: RootfsOptions): Promise<Rootfs> {
 }
 
 async function streamToFile(options: RootfsOptions, output: string): Promise<Rootfs> {
-  const temporary = `${output}.${randomUUID()}.partial`;
+  const temporary = halfMadeFile(output);
   try {
     await refuseSpecialFile(output);
     const file = await open(temporary, 'wx', 0o644);
