@@ -1,4 +1,4 @@
-import { normalName } from '../recipe/requirement-line.ts';
+import { normalName } from '../recipe/requirement-parts.ts';
 import type { Interpreter, WheelArtifact } from '../resolve/resolution.ts';
 import { artifactWriter, type ArtifactWriter, type EntryFacts } from './artifact-writer.ts';
 import { blaming, invalidArtifact, type ByteSource } from './byte-source.ts';

@@ -4,6 +4,8 @@ import type { Json } from '../base/canonical-json.ts';
 import { digestOf } from '../base/digest.ts';
 import type { Digest } from '../base/digest.ts';
 import type { PythonRequirements, Recipe, RecipeFile, SandboxSettings } from '../recipe/recipe.ts';
+import { identityOf, placeIdentity } from '../recipe/address-text.ts';
+import type { DirectRequirement } from '../recipe/requirement.ts';
 import type { LockedRecipe } from './lockfile.ts';
 
 type Inputs = LockedRecipe['inputs'];
@@ -49,7 +51,40 @@ function recipeInputs(recipe: Recipe): Inputs {
 }
 
 function pythonInputs(python: PythonRequirements): Json {
-  return defined({ requirements: python.lines, index_url: addressDigest(python.indexUrl) });
+  const { hashes = new Map<string, readonly Digest[]>(), cooldown } = python;
+  return defined({
+    requirements: python.lines,
+    index_url: addressDigest(python.indexUrl),
+    direct: listInputs(python.direct?.map(directInputs)),
+    constraints: listInputs(python.constraints),
+    hashes: hashes.size === 0 ? undefined : Object.fromEntries([...hashes].map(([name, all]) => [name, [...all]])),
+    require_hashes: flagInput(python.requireHashes),
+    extra_index_urls: listInputs(python.extraIndexUrls?.map((address) => digestOf(identityOf(address)))),
+    find_links: listInputs(python.findLinks?.map(placeIdentity)),
+    no_index: flagInput(python.noIndex),
+    pre_releases: flagInput(python.preReleases),
+    cooldown: cooldown === undefined ? undefined : { milliseconds: cooldown.ms, except: cooldown.except },
+  });
+}
+
+function listInputs(list: readonly Json[] | undefined): readonly Json[] | undefined {
+  return list === undefined || list.length === 0 ? undefined : list;
+}
+
+function flagInput(flag: boolean | undefined): true | undefined {
+  return flag === true ? true : undefined;
+}
+
+function directInputs(direct: DirectRequirement): Json {
+  const { name, extras, marker } = direct;
+  const common = { name, extras: listInputs(extras), marker };
+  if (direct.kind === 'git') {
+    const { repository, revision, subdirectory } = direct;
+    return defined({ ...common, repository: digestOf(identityOf(repository)), revision, subdirectory });
+  }
+  const { file, digest, subdirectory } = direct;
+  const place = direct.kind === 'url' ? { url: digestOf(identityOf(direct.address)) } : { path: direct.path };
+  return defined({ ...common, ...place, file, digest, subdirectory });
 }
 
 function fileInputs(file: RecipeFile): Json {
@@ -76,11 +111,7 @@ function sandboxInputs(sandbox: SandboxSettings): Json {
 
 /** Of the address without user and password, so that neither is in the lockfile and a new password is no drift. */
 function addressDigest(address: string | undefined): Digest | undefined {
-  if (address === undefined) return undefined;
-  const url = new URL(address);
-  url.username = '';
-  url.password = '';
-  return digestOf(url.href);
+  return address === undefined ? undefined : digestOf(identityOf(address));
 }
 
 /** Without the members that are undefined: what is read back from a file has none. */

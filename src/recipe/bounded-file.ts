@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, realpath, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import type { Digest } from '../base/digest.ts';
 import { isErrno } from '../base/rootcellar-error.ts';
 import { formatSize } from '../base/units.ts';
 
@@ -72,4 +74,31 @@ async function readOpenFile(file: FileHandle, mostBytes: number): Promise<FileCo
     total += chunk.length;
   }
   return total > mostBytes ? tooLarge : { kind: 'content', content: Buffer.concat(chunks, total) };
+}
+
+export type DigestResult =
+  | { readonly kind: 'digest'; readonly digest: Digest }
+  | { readonly kind: 'outside' }
+  | Exclude<FileContentResult, { readonly kind: 'content' }>;
+
+/** The digest of a regular file of any size below `folder`, which must be a real path. */
+export async function digestFileBelow(folder: string, name: string): Promise<DigestResult> {
+  try {
+    const path = await realpath(join(folder, name));
+    if (!path.startsWith(folder.endsWith(sep) ? folder : folder + sep)) return { kind: 'outside' };
+    if (!(await stat(path)).isFile()) return { kind: 'refused', fault: 'is not a regular file' };
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    try {
+      const hash = createHash('sha256');
+      for await (const chunk of file.createReadStream({ autoClose: false, highWaterMark: 512 * 1024 }))
+        hash.update(chunk);
+      return { kind: 'digest', digest: `sha256:${hash.digest('hex')}` };
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    const result = resultOfError(error);
+    if (result.kind === 'content') throw error;
+    return result;
+  }
 }

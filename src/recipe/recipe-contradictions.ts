@@ -11,6 +11,11 @@ const LISTS: readonly Path[] = [
   ['architectures'],
   ['base', 'debian', 'packages'],
   ['base', 'debian', 'components'],
+  ['python', 'extra_index_urls'],
+  ['python', 'find_links'],
+  ['python', 'trusted_hosts'],
+  ['python', 'constraints'],
+  ['python', 'cooldown', 'except'],
   ['sandbox', 'syscalls', 'allow'],
   ['sandbox', 'syscalls', 'deny'],
 ];

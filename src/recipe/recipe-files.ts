@@ -12,7 +12,7 @@ import type { Recipe, RecipeFile } from './recipe.ts';
 import { parseRecipe } from './recipe-reader.ts';
 import type { RecipeText } from './recipe-reader.ts';
 import type { FileContent } from './recipe-schema.ts';
-import { parseRequirements } from './requirements-text.ts';
+import { readPythonRequirements } from './recipe-requirements.ts';
 import type { SyscallVocabulary } from './syscall-vocabulary.ts';
 import { brokenUtf8Place, decodeUtf8 } from './utf8-text.ts';
 
@@ -96,27 +96,19 @@ interface Reading {
 }
 
 async function readPython(reading: Reading): Promise<Recipe['python']> {
-  const { python } = reading.recipe.document;
+  const { recipe, location, problems } = reading;
+  const { python } = recipe.document;
   if (python === undefined) return undefined;
-  const { requirements: name, indexUrl } = python;
-  const place = reading.recipe.valuePlace(['python', 'requirements']);
-  const content = await readNamed(reading, { name, place, mostBytes: LARGEST_TEXT });
-  if (content === undefined) return undefined;
-  const file = join(dirname(reading.location.shown), name);
-  const text = decodeUtf8(content);
-  if (text === undefined) {
-    const broken = { file, ...brokenUtf8Place(content) };
-    const message = 'the requirements are not UTF-8';
-    reading.problems.push({ code: 'E_REQUIREMENT_SYNTAX', message, hint: 'save the file as UTF-8', place: broken });
-    return undefined;
-  }
-  try {
-    return { file: name, lines: parseRequirements(text, file), indexUrl };
-  } catch (error) {
-    if (!(error instanceof RootcellarError)) throw error;
-    reading.problems.push(...error.problems);
-    return undefined;
-  }
+  return await readPythonRequirements(
+    {
+      document: python,
+      folder: dirname(location.file),
+      shown: location.shown,
+      valuePlace: (path) => recipe.valuePlace(path),
+      readNamed: (name, place) => readNamed(reading, { name, place, mostBytes: LARGEST_TEXT }),
+    },
+    problems,
+  );
 }
 
 async function readFiles(reading: Reading): Promise<readonly RecipeFile[]> {

@@ -10,6 +10,8 @@ import type { DebianBase, Limits, SandboxSettings, SyscallSettings } from './rec
 import { address, fileMode, imagePath, recipePath } from './recipe-paths.ts';
 import { duration, size } from './recipe-quantities.ts';
 import { architecture, choice, count, word } from './recipe-values.ts';
+import { pythonSchema } from './python-schema.ts';
+import type { PythonDocument } from './python-schema.ts';
 import { profileName, ruleName } from './syscall-names.ts';
 import type { SyscallVocabulary } from './syscall-vocabulary.ts';
 
@@ -22,7 +24,7 @@ export interface RecipeDocument {
   readonly name: string;
   readonly architectures: readonly Architecture[];
   readonly base: DebianBase;
-  readonly python: { readonly requirements: string; readonly indexUrl: string | undefined } | undefined;
+  readonly python: PythonDocument | undefined;
   readonly files: Readonly<Record<ImagePath, FileContent>>;
   readonly sandbox: SandboxSettings;
 }
@@ -128,15 +130,6 @@ function componentName(): z.ZodType<string> {
     example: 'main',
     description: 'Component of the archive; `main` when the list is left out.',
   });
-}
-
-function pythonSchema(): z.ZodType<{ readonly requirements: string; readonly indexUrl: string | undefined }> {
-  return z
-    .strictObject({
-      requirements: recipePath('Requirements file, relative to the recipe.', 'python-requirements.txt'),
-      index_url: address('Address of a package index; left out: the settings of uv or pip on this machine.').optional(),
-    })
-    .transform(({ requirements, index_url: indexUrl }) => ({ requirements, indexUrl }));
 }
 
 const DEFAULT_MODE = 0o644;

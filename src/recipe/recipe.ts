@@ -1,6 +1,8 @@
 import type { Architecture } from '../base/architecture.ts';
 import type { Digest } from '../base/digest.ts';
 import type { ImagePath } from '../base/image-path.ts';
+import type { SourcePlace } from '../base/rootcellar-error.ts';
+import type { DirectRequirement } from './requirement.ts';
 
 /** A checked recipe: every value is in range, every file it names has been read. */
 export interface Recipe {
@@ -29,10 +31,37 @@ export interface DebianBase {
 export interface PythonRequirements {
   /** Path of the requirements file, relative to the recipe's folder. */
   readonly file: string;
-  /** One requirement a line, in PEP 508 form, without comments, in the order of the file. */
+  /** Requirements by name, one each, in PEP 508 form, in the order of the file; included files stand where they are named. */
   readonly lines: readonly string[];
   /** Package index; undefined: what uv's or pip's own settings on this machine say. */
   readonly indexUrl: string | undefined;
+  /** Requirements that say themselves which file or repository they mean. */
+  readonly direct?: readonly DirectRequirement[] | undefined;
+  /** Limits for packages that are needed anyway, in PEP 508 form. */
+  readonly constraints?: readonly string[] | undefined;
+  /** The digests that the files of a project may have, by normalised name; no member: any. */
+  readonly hashes?: ReadonlyMap<string, readonly Digest[]> | undefined;
+  /** Whether every package must be among `hashes`. */
+  readonly requireHashes?: boolean | undefined;
+  /** Asked before `indexUrl`, in their order; the first index that has a project is the only one for it. */
+  readonly extraIndexUrls?: readonly string[] | undefined;
+  /** Addresses of pages or folders with links to wheels, and paths of folders with wheels, relative to the recipe. */
+  readonly findLinks?: readonly string[] | undefined;
+  /** Hosts, with or without `:PORT`, whose certificate is not checked. */
+  readonly trustedHosts?: readonly string[] | undefined;
+  /** Whether only `findLinks` and `direct` may be used. */
+  readonly noIndex?: boolean | undefined;
+  readonly preReleases?: boolean | undefined;
+  readonly cooldown?: Cooldown | undefined;
+  /** Where each project is first named, by normalised name, for error texts. */
+  readonly places?: ReadonlyMap<string, SourcePlace> | undefined;
+}
+
+/** How long a file must have been on its index before it is taken. */
+export interface Cooldown {
+  readonly ms: number;
+  /** Normalised names of projects that it is not for, in byte order. */
+  readonly except: readonly string[];
 }
 
 /** A file that the recipe puts into the image itself. */

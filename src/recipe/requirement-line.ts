@@ -1,24 +1,26 @@
 import { byteOrder } from '../base/byte-order.ts';
 import { valid } from '@renovatebot/pep440';
 import { quotedWord } from './quoted-value.ts';
-import { parseMarker } from './requirement-marker.ts';
+import { parseDirect } from './requirement-address.ts';
+import { EXTRAS_HINT, NAME, NAME_HINT, normalName, parseExtras, readMarker, skipSpace } from './requirement-parts.ts';
+import type { RequirementFault } from './requirement-parts.ts';
+import type { Requirement } from './requirement.ts';
 
-/** Why a requirement is refused; `at` is an offset in its text. */
-export interface RequirementFault {
-  readonly fault: string;
-  readonly hint: string;
-  readonly at: number;
-}
-
-const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?/;
-const NAME_HINT = 'write for example `requests>=2.31`';
+/** More than any one needs; hashes are not counted. */
+const LONGEST_REQUIREMENT = 4096;
 const OPERATORS = ['===', '==', '~=', '!=', '<=', '>=', '<', '>'];
 
-/** Brings one requirement (PEP 508, without a comment) into normal form, or says what is wrong with it. */
-export function parseRequirement(text: string): string | RequirementFault {
-  const refused = refuseOther(text);
-  if (refused !== undefined) return refused;
-  const reader: Reader = { text, at: skipSpace(text, 0) };
+/** Reads one requirement (PEP 508, without comment and options), or says what is wrong with it. */
+export function parseRequirement(text: string): Requirement | RequirementFault {
+  const foreign = foreignCharacter(text);
+  if (foreign !== undefined) return foreign;
+  const at = skipSpace(text, 0);
+  if (text.length - at > LONGEST_REQUIREMENT) {
+    return { fault: `a requirement of more than ${LONGEST_REQUIREMENT} characters`, hint: NAME_HINT, at };
+  }
+  const direct = parseDirect(text);
+  if (direct !== undefined) return direct;
+  const reader: Reader = { text, at };
   const name = NAME.exec(text.slice(reader.at))?.[0];
   if (name === undefined)
     return { fault: `${quotedWord(text.trim())} is not a requirement`, hint: NAME_HINT, at: reader.at };
@@ -27,14 +29,9 @@ export function parseRequirement(text: string): string | RequirementFault {
   if (!Array.isArray(extras)) return extras;
   const specifiers = readSpecifiers(reader);
   if (!Array.isArray(specifiers)) return specifiers;
-  const marker = readMarker(reader);
+  const marker = readMarker(text, reader.at);
   if (typeof marker === 'object') return marker;
-  return `${normalName(name)}${extras.length > 0 ? `[${extras.join(',')}]` : ''}${specifiers.join(',')}${marker}`;
-}
-
-/** As PEP 503 says. */
-export function normalName(name: string): string {
-  return name.replaceAll(/[-_.]+/g, '-').toLowerCase();
+  return { kind: 'named', name: normalName(name), extras, specifiers, marker };
 }
 
 interface Reader {
@@ -42,79 +39,25 @@ interface Reader {
   at: number;
 }
 
-/** Names what pip would read and this does not: options, addresses, paths, and characters that look like others. */
-function refuseOther(text: string): RequirementFault | undefined {
-  const at = skipSpace(text, 0);
-  const line = text.slice(at);
+function foreignCharacter(text: string): RequirementFault | undefined {
   const foreign = /[^\t\u0020-\u007e]/u.exec(text);
-  if (foreign !== null) {
-    const code = (foreign[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
-    return {
-      fault: `${quotedWord(foreign[0])} (U+${code}) is not an ASCII character`,
-      hint: 'type the name again: some letters only look alike',
-      at: foreign.index,
-    };
-  }
-  if (line.startsWith('-')) return refuseOption(line, at);
-  if (/^[a-z+]+:\/\//i.test(line) || /^[^;#]*?@/.test(line) || line.startsWith('git+')) {
-    return {
-      fault: 'an address instead of a requirement is not supported',
-      hint: 'name the package and its version, such as `requests==2.32.3`',
-      at,
-    };
-  }
-  if (
-    /^[./~]/.test(line) ||
-    /^[^;<>=!\s]*[/\\]/.test(line) ||
-    /\.(?:whl|zip|tar\.\w+|tgz)\s*$/i.test(line.split(';')[0] ?? '')
-  ) {
-    return {
-      fault: `the path ${quotedWord(line.trim())} is not supported`,
-      hint: 'name the package and its version, such as `requests==2.32.3`',
-      at,
-    };
-  }
-  const option = / --?[a-z]/i.exec(text);
-  return option === null ? undefined : refuseOption(text.slice(option.index + 1), option.index + 1);
-}
-
-const OPTION_HINTS: Readonly<Record<string, string>> = {
-  '-r': 'copy the lines of that file into this one',
-  '--requirement': 'copy the lines of that file into this one',
-  '-c': 'copy the version limits of that file into this one',
-  '--constraint': 'copy the version limits of that file into this one',
-  '-e': 'build a wheel and put it on your package index',
-  '--editable': 'build a wheel and put it on your package index',
-  '-i': 'write `python.index_url` in the recipe',
-  '--index-url': 'write `python.index_url` in the recipe',
-  '--hash': 'remove it: the lockfile holds the digest of every file',
-};
-
-function refuseOption(line: string, at: number): RequirementFault {
-  const option = /^--?[A-Za-z-]*/.exec(line)?.[0] ?? '-';
-  const short = option.startsWith('--') ? option : option.slice(0, 2);
-  const hint = Object.hasOwn(OPTION_HINTS, short) ? OPTION_HINTS[short] : undefined;
-  return { fault: `the option ${quotedWord(short)} is not supported`, hint: hint ?? 'remove it', at };
+  if (foreign === null) return undefined;
+  const code = (foreign[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  return {
+    fault: `${quotedWord(foreign[0])} (U+${code}) is not an ASCII character`,
+    hint: 'type the name again: some letters only look alike',
+    at: foreign.index,
+  };
 }
 
 function readExtras(reader: Reader): string[] | RequirementFault {
   const { text } = reader;
   if (text[reader.at] !== '[') return [];
   const end = text.indexOf(']', reader.at);
-  if (end < 0)
-    return { fault: 'the list of extras has no `]`', hint: 'write for example `uvicorn[standard]`', at: reader.at };
-  const list = text.slice(reader.at + 1, end).trim();
-  const extras = list === '' ? [] : list.split(',').map((extra) => extra.trim());
-  const wrong = extras.find((extra) => NAME.exec(extra)?.[0] !== extra);
-  if (wrong !== undefined) {
-    return {
-      fault: `${quotedWord(wrong)} is not the name of an extra`,
-      hint: 'write for example `uvicorn[standard]`',
-      at: reader.at,
-    };
-  }
+  if (end < 0) return { fault: 'the list of extras has no `]`', hint: EXTRAS_HINT, at: reader.at };
+  const extras = parseExtras(text.slice(reader.at + 1, end), reader.at);
   reader.at = skipSpace(text, end + 1);
-  return [...new Set(extras.map(normalName))].toSorted(byteOrder);
+  return extras;
 }
 
 function readSpecifiers(reader: Reader): string[] | RequirementFault {
@@ -160,18 +103,4 @@ function isVersionFor(operator: string, version: string): boolean {
   if (valid(version) === null) return false;
   if (version.includes('+')) return equality;
   return operator !== '~=' || /^v?(?:\d+!)?\d+\.\d+/i.test(version);
-}
-
-function readMarker(reader: Reader): string | RequirementFault {
-  if (reader.at >= reader.text.length) return '';
-  const start = reader.at + 1;
-  const parsed = parseMarker(reader.text.slice(start));
-  if (typeof parsed === 'string') return `; ${parsed}`;
-  return { ...parsed, at: start + parsed.at };
-}
-
-function skipSpace(text: string, from: number): number {
-  let at = from;
-  while (text[at] === ' ' || text[at] === '\t') at += 1;
-  return at;
 }

@@ -21,3 +21,29 @@ export function brokenUtf8Place(bytes: Uint8Array): { readonly line: number; rea
   }
   return { line, column: 1 };
 }
+
+/** The text of a file that may be UTF-16 where a byte order mark says so, else UTF-8; without the mark. */
+export function decodeText(bytes: Uint8Array): string | undefined {
+  const encoding = utf16Of(bytes);
+  if (encoding === undefined) return decodeUtf8(bytes);
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
+/** As `brokenUtf8Place`, for what `decodeText` refuses. */
+export function brokenTextPlace(bytes: Uint8Array): { readonly line: number; readonly column: number } {
+  const encoding = utf16Of(bytes);
+  if (encoding === undefined) return brokenUtf8Place(bytes);
+  const before = new TextDecoder(encoding).decode(bytes).split('\ufffd')[0] ?? '';
+  const lines = before.split('\n');
+  return { line: lines.length, column: (lines.at(-1) ?? '').length + 1 };
+}
+
+function utf16Of(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
+  return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : undefined;
+}

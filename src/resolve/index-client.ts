@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 import { EnvHttpProxyAgent, interceptors, request, type Dispatcher } from 'undici';
 import { RootcellarError } from '../base/rootcellar-error.ts';
-import { normalName } from '../recipe/requirement-line.ts';
+import { normalName } from '../recipe/requirement-parts.ts';
 import { withCredentials } from './index-settings.ts';
 import { netrcLogin } from './netrc.ts';
 import { redactAddresses } from './redact.ts';

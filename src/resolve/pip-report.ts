@@ -1,5 +1,5 @@
 import { digestFromHex } from '../base/digest.ts';
-import { normalName } from '../recipe/requirement-line.ts';
+import { normalName } from '../recipe/requirement-parts.ts';
 import type { PickedWheel } from './python-resolution.ts';
 
 export interface PipReport {

@@ -1,6 +1,6 @@
 import { parse } from 'smol-toml';
 import { digestFromHex, type Digest } from '../base/digest.ts';
-import { normalName } from '../recipe/requirement-line.ts';
+import { normalName } from '../recipe/requirement-parts.ts';
 
 /** One package of a pylock.toml, with the wheels that it lists. */
 export interface PylockPackage {

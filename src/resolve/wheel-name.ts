@@ -1,5 +1,5 @@
 import { byteOrder } from '../base/byte-order.ts';
-import { normalName } from '../recipe/requirement-line.ts';
+import { normalName } from '../recipe/requirement-parts.ts';
 
 /** What a wheel's file name says. */
 export interface WheelName {

@@ -46,7 +46,7 @@ describe('readRecipe()', () => {
     });
     const recipe = await readRecipe(folder, VOCABULARY);
     expect(recipe.file).toBe(join(folder, 'recipe.yaml'));
-    expect(recipe.python).toEqual({ file: 'r.txt', lines: ['numpy'], indexUrl: undefined });
+    expect(recipe.python).toMatchObject({ file: 'r.txt', lines: ['numpy'], indexUrl: undefined });
     expect(recipe.files).toEqual([
       { path: 'etc/a', mode: 0o644, content: Buffer.from('é') },
       { path: 'etc/b', mode: 0o600, content: Buffer.from([0, 255]) },

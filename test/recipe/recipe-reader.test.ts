@@ -55,6 +55,11 @@ base:
 python:
   requirements: ./python-requirements.txt
   index_url: https://index.example/simple
+  extra_index_urls: [https://extra.example/simple]
+  find_links: [./wheels/, /srv/wheels, "https://links.example/"]
+  trusted_hosts: ["extra.example:8443"]
+  constraints: limits.txt
+  cooldown: { default: 7d, except: [My_Lib, certifi] }
 files:
   /etc/nsswitch.conf: "hosts: files dns\\n"
   /opt/a: { from: conf/a, mode: "0755" }
@@ -75,7 +80,15 @@ sandbox:
         components: ['main', 'non-free'],
         packages: ['ca-certificates', 'g++', 'python3'],
       },
-      python: { requirements: 'python-requirements.txt', indexUrl: 'https://index.example/simple' },
+      python: {
+        requirements: 'python-requirements.txt',
+        indexUrl: 'https://index.example/simple',
+        extraIndexUrls: ['https://extra.example/simple'],
+        findLinks: ['wheels', 'file:///srv/wheels', 'https://links.example/'],
+        trustedHosts: ['extra.example:8443'],
+        constraints: ['limits.txt'],
+        cooldown: { ms: 604_800_000, except: ['certifi', 'my-lib'] },
+      },
       files: {
         'etc/nsswitch.conf': { kind: 'text', text: 'hosts: files dns\n', mode: 0o644 },
         'opt/a': { kind: 'from', from: 'conf/a', mode: 0o755 },

@@ -1,20 +1,19 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RootcellarError } from '../../src/base/rootcellar-error.ts';
+import { formatNamed } from '../../src/recipe/requirement.ts';
 import { parseRequirements } from '../../src/recipe/requirements-text.ts';
 
 function read(text: string): readonly string[] {
-  return parseRequirements(text, 'r.txt');
+  return parseRequirements(text, 'r.txt').items.flatMap((item) =>
+    item.kind === 'requirement' && item.requirement.kind === 'named' ? [formatNamed(item.requirement)] : [],
+  );
 }
 
 function problemsOf(text: string): string[] {
-  try {
-    read(text);
-    return [];
-  } catch (error) {
-    if (!(error instanceof RootcellarError && error.code === 'E_REQUIREMENT_SYNTAX')) throw error;
-    return error.problems.map(({ place, message, hint }) => `${place?.line}:${place?.column} ${message} (${hint})`);
-  }
+  return parseRequirements(text, 'r.txt').problems.map(({ code, place, message, hint }) => {
+    expect([code, place?.file]).toEqual(['E_REQUIREMENT_SYNTAX', 'r.txt']);
+    return `${place?.line}:${place?.column} ${message} (${hint})`;
+  });
 }
 
 describe('parseRequirements()', () => {
@@ -44,41 +43,60 @@ describe('parseRequirements()', () => {
   });
 
   it.each([
-    ['-r other.txt', '1:1 the option `-r` is not supported (copy the lines of that file into this one)'],
-    ['-r/etc/passwd', '1:1 the option `-r` is not supported (copy the lines of that file into this one)'],
-    ['-e .', '1:1 the option `-e` is not supported (build a wheel and put it on your package index)'],
-    ['--index-url https://x', '1:1 the option `--index-url` is not supported (write `python.index_url` in the recipe)'],
-    ['--pre', '1:1 the option `--pre` is not supported (remove it)'],
+    ['--find-links', '1:1 the option `--find-links` has no value (write `--find-links VALUE`)'],
+    ['--index-url host/simple', '1:1 `--index-url` is no address (write an address that starts with `https://`)'],
+    ['--extra-index https://x', '1:1 the option `--extra-index` is not supported (did you mean `--extra-index-url`?)'],
+    ['--pre six', '1:7 `six` is too much after an option (write it on a line of its own)'],
     [
-      'a==1 --hash=sha256:00',
-      '1:6 the option `--hash` is not supported (remove it: the lockfile holds the digest of every file)',
+      '--no-binary numpy,lxml',
+      '1:1 `--no-binary` is not supported: packages are built when the recipe names them (remove it, and write `build_from_source: [numpy, lxml]` below `python` in the recipe)',
+    ],
+    ["-r 'a", '1:4 a quote is not closed (close it, or remove it)'],
+    ['a==1 --hash=sha256:00', '1:6 `sha256:00` is not a digest (write `--hash=sha256:` and 64 hex digits)'],
+    ['a==1 \\\n    --hash=md5:00', '2:5 `md5:00` is not a digest (write `--hash=sha256:` and 64 hex digits)'],
+    [
+      `a==1 --hash=sha512:${'0'.repeat(128)}`,
+      '1:6 a digest by sha512 alone is not supported (add `--hash=sha256:…` of the same file)',
     ],
     [
-      'a==1 \\\n    --hash=sha256:00',
-      '2:5 the option `--hash` is not supported (remove it: the lockfile holds the digest of every file)',
+      'a==1 --config-settings x=y',
+      '1:6 the option `--config-settings` is not supported (remove it: nothing is compiled with options of its own)',
     ],
     [
-      'git+ssh://git@host/x',
-      '1:1 an address instead of a requirement is not supported (name the package and its version, such as `requests==2.32.3`)',
+      'hg+https://host/x',
+      '1:1 repositories of `hg` are not supported (write for example `name @ git+https://HOST/name.git@REVISION`)',
     ],
     [
-      'file:///etc/passwd',
-      '1:1 an address instead of a requirement is not supported (name the package and its version, such as `requests==2.32.3`)',
+      'git+ssh://-oProxyCommand=x/y',
+      '1:1 the address of the repository cannot be read (write for example `name @ git+https://HOST/name.git@REVISION`)',
+    ],
+    [
+      'x @ git+https://host/x@--upload-pack',
+      '1:5 the address of the repository cannot be read (write for example `name @ git+https://HOST/name.git@REVISION`)',
     ],
     [
       'pip @ https://host/pip.whl',
-      '1:1 an address instead of a requirement is not supported (name the package and its version, such as `requests==2.32.3`)',
+      '1:7 `pip.whl` is not the name of a wheel (give it the name that its builder gave it, such as `name-1.0-py3-none-any.whl`)',
     ],
-    ['./a', '1:1 the path `./a` is not supported (name the package and its version, such as `requests==2.32.3`)'],
+    ['x @ https://host/y-1.0-py3-none-any.whl', '1:5 `y-1.0-py3-none-any.whl` is a wheel of `y` (write `y @ …`)'],
     [
-      '../a-1.0-py3-none-any.whl',
-      '1:1 the path `../a-1.0-py3-none-any.whl` is not supported (name the package and its version, such as `requests==2.32.3`)',
+      'x @ https://host/',
+      '1:5 the address does not end in the name of a file (write for example `name @ https://HOST/name-1.0-py3-none-any.whl`)',
+    ],
+    ['x @ ', '1:5 there is no address after `@` (write for example `name @ https://HOST/name-1.0-py3-none-any.whl`)'],
+    [
+      'https://host/y-1.0-py3-none-any.whl#sha256=12',
+      '1:1 its sha256 has not 64 hex digits (write `#sha256=` and 64 hex digits)',
     ],
     [
-      'a-1.0.tar.gz',
-      '1:1 the path `a-1.0.tar.gz` is not supported (name the package and its version, such as `requests==2.32.3`)',
+      'https://host/y-1.0-py3-none-any.whl#md5=12',
+      '1:1 a digest by md5 is not supported (write `#sha256=` and 64 hex digits)',
     ],
-    ['; rm -rf /', '1:6 the option `-r` is not supported (copy the lines of that file into this one)'],
+    [
+      '~/a-1.0-py3-none-any.whl',
+      '1:1 the path `~/a-1.0-py3-none-any.whl` cannot be used (put the file below the folder of the recipe and write for example `./wheels/name-1.0-py3-none-any.whl`)',
+    ],
+    ['; rm -rf /', '1:1 `; rm` is not a requirement (write for example `requests>=2.31`)'],
     ['$(id)', '1:1 `$(id)` is not a requirement (write for example `requests>=2.31`)'],
     ['a b', '1:3 `b` is not a version limit (write for example `>=2.31,<3`)'],
     ['a=1', '1:2 `=1` is not a version limit (write `==`)'],
@@ -116,8 +134,8 @@ describe('parseRequirements()', () => {
   });
 
   it('reports all problems of a short file', () => {
-    expect(problemsOf('ok\n-r x\nfine\n=\n')).toEqual([
-      '2:1 the option `-r` is not supported (copy the lines of that file into this one)',
+    expect(problemsOf('ok\n--x\nfine\n=\n')).toEqual([
+      '2:1 the option `--x` is not supported (remove it)',
       '4:1 `=` is not a requirement (write for example `requests>=2.31`)',
     ]);
   });
@@ -128,10 +146,10 @@ describe('parseRequirements()', () => {
 
   it('refuses a line of a megabyte and ten thousand lines, each with one error', () => {
     expect(problemsOf('a'.repeat(1e6))).toEqual([
-      '1:1 a line of more than 4096 characters (write one requirement a line)',
+      '1:1 a line of more than 65536 characters (write one requirement a line)',
     ]);
     expect(problemsOf('a\\\n'.repeat(1e5))).toEqual([
-      '1:1 a line of more than 4096 characters (write one requirement a line)',
+      '1:1 a line of more than 65536 characters (write one requirement a line)',
     ]);
     expect(problemsOf('a\n'.repeat(1e4))).toEqual([
       '5001:1 more than 5000 requirements (list only what you import; what that needs comes along)',
