@@ -28,6 +28,7 @@ const EFFECT_FILES: readonly string[] = [
   'assemble/compiler-process.ts',
   'assemble/decompress.ts',
   'assemble/xz-process.ts',
+  'base/half-made-file.ts',
   'cli/build-rootfs.ts',
   'cli/command-context.ts',
   'cli/doctor-verb.ts',

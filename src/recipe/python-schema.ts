@@ -92,15 +92,16 @@ function trustedHost(): z.ZodType<string> {
 }
 
 function findLinks(): z.ZodType<string> {
-  const parse = (input: unknown): Parsed<string> => {
-    const place = typeof input === 'string' ? readFindLinks(input) : undefined;
-    if (place !== undefined) return { value: place };
-    return {
-      fault: `must be a folder below the recipe, or the address of a page or folder, got ${quotedValue(input)}`,
-      hint: 'write for example `wheels`',
-    };
+  return leaf(parseFindLinks, { type: 'string', minLength: 1, description: 'Folder below the recipe, or an address.' });
+}
+
+function parseFindLinks(input: unknown): Parsed<string> {
+  const place = typeof input === 'string' ? readFindLinks(input) : undefined;
+  if (place !== undefined) return { value: place };
+  return {
+    fault: `must be a folder below the recipe, or the address of a page or folder, got ${quotedValue(input)}`,
+    hint: 'write for example `wheels`',
   };
-  return leaf(parse, { type: 'string', minLength: 1, description: 'Folder below the recipe, or an address.' });
 }
 
 /** An address, or a path relative to the recipe without `..`; an absolute path becomes a `file:` address. */

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ARCHITECTURE_FACTS } from '../base/architecture.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
-import { normalName } from '../recipe/requirement-line.ts';
+import { normalName } from '../recipe/requirement-parts.ts';
 import type { UnpackedInterpreter } from './image-interpreter.ts';
 import { parsePipReport, type PipReport } from './pip-report.ts';
 import { readFailure, type PythonFailure } from './python-failure.ts';
