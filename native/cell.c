@@ -74,6 +74,7 @@ static struct keeper keeper = {
 	.init_pidfd = -1,
 	.main_pidfd = -1,
 	.listener = -1,
+	.tmp = -1,
 	.input = { .from = -1, .to = -1 },
 	.output = { .from = -1, .to = -1 },
 	.errors = { .from = -1, .to = -1 },

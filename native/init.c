@@ -22,7 +22,8 @@
 /* The descriptors that the first process keeps, from stdio on. */
 #define LINK 3
 #define OOM_SCORE 4
-#define FIRST_FREE 5
+#define TMP_TREE 5
+#define FIRST_FREE 6
 
 #define WAIT_NS 20000
 
@@ -31,7 +32,7 @@ static void send_message(int link, const struct message *message,
 {
 	union {
 		struct cmsghdr header;
-		char room[CMSG_SPACE(2 * sizeof(int))];
+		char room[CMSG_SPACE(HANDED_OVER * sizeof(int))];
 	} control;
 	struct iovec bytes = {
 		.iov_base = (void *)(uintptr_t)message,
@@ -115,7 +116,7 @@ static int set_hostname(struct inside *inside)
 
 /*
  * The program's stdio in its place, what is ours after it, nothing else.
- * Those numbers are above OOM_SCORE in the keeper, so none is overwritten
+ * Those numbers are above TMP_TREE in the keeper, so none is overwritten
  * before it is copied.
  */
 static int arrange_descriptors(struct inside *inside)
@@ -125,7 +126,8 @@ static int arrange_descriptors(struct inside *inside)
 			return -1;
 	}
 	if (dup3(inside->link, LINK, O_CLOEXEC) < 0 ||
-	    dup3(inside->oom_score, OOM_SCORE, O_CLOEXEC) < 0)
+	    dup3(inside->oom_score, OOM_SCORE, O_CLOEXEC) < 0 ||
+	    dup3(inside->tmp_tree, TMP_TREE, O_CLOEXEC) < 0)
 		return -1;
 	inside->link = LINK;
 	return system_close_range(FIRST_FREE);
@@ -193,11 +195,12 @@ static int hand_over(struct inside *inside)
 		.kind = MESSAGE_STARTED,
 		.landlock = atomic_load(&inside->shared->landlock),
 	};
-	const int descriptors[] = {
+	const int descriptors[HANDED_OVER] = {
 		atomic_load(&inside->shared->listener), inside->main_pidfd,
+		TMP_TREE,
 	};
 
-	send_message(inside->link, &message, descriptors, 2);
+	send_message(inside->link, &message, descriptors, HANDED_OVER);
 	if (unshare(CLONE_FILES) < 0)
 		return -1;
 	for (int i = 0; i < 3; i++)

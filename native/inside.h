@@ -11,9 +11,12 @@
 /* What the first process of a cell tells its keeper, one per packet. */
 enum message_kind {
 	MESSAGE_FAILED = 1,	/* step, error */
-	MESSAGE_STARTED,	/* landlock; with the listener and a pidfd */
+	MESSAGE_STARTED,	/* landlock; with HANDED_OVER descriptors */
 	MESSAGE_ENDED,		/* wait_status, cpu_us */
 };
+
+/* With MESSAGE_STARTED: the listener, a pidfd of main, the root of /tmp. */
+#define HANDED_OVER 3
 
 struct message {
 	uint32_t kind;
@@ -45,6 +48,7 @@ struct inside {
 	int stdio[3];		/* the ends that the program gets */
 	int root;		/* the mounted root */
 	int tmp, dev, run;	/* the folders in it */
+	int tmp_tree;		/* what is mounted at the first */
 	int oom_score;
 	char own_score[16];	/* what it was, to have it again */
 	size_t own_score_length;

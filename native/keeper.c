@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -53,12 +54,12 @@ void keeper_end(struct keeper *keeper, enum cause cause)
 	over(keeper);
 }
 
-/* Takes the descriptors of a packet; at most two, or they are closed. */
-static ssize_t receive(int link, struct message *message, int descriptors[2])
+/* Takes the descriptors of a packet, which has HANDED_OVER of them or none. */
+static ssize_t receive(int link, struct message *message, int *descriptors)
 {
 	union {
 		struct cmsghdr header;
-		char room[CMSG_SPACE(2 * sizeof(int))];
+		char room[CMSG_SPACE(HANDED_OVER * sizeof(int))];
 	} control;
 	struct iovec bytes = { message, sizeof(*message) };
 	struct msghdr packet = {
@@ -71,23 +72,25 @@ static ssize_t receive(int link, struct message *message, int descriptors[2])
 
 	memset(&control, 0, sizeof(control));
 	length = recvmsg(link, &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	descriptors[0] = -1;
-	descriptors[1] = -1;
-	if (length > 0 && packet.msg_controllen >= CMSG_LEN(2 * sizeof(int)))
+	for (int i = 0; i < HANDED_OVER; i++)
+		descriptors[i] = -1;
+	if (length > 0 &&
+	    packet.msg_controllen >= CMSG_LEN(HANDED_OVER * sizeof(int)))
 		memcpy(descriptors, CMSG_DATA(&control.header),
-		       2 * sizeof(int));
+		       HANDED_OVER * sizeof(int));
 	return length;
 }
 
 static void begin_running(struct keeper *keeper, const struct message *message,
-			  const int descriptors[2])
+			  const int *descriptors)
 {
-	if (descriptors[0] < 0 || descriptors[1] < 0) {
+	if (descriptors[0] < 0) {
 		keeper_fail(keeper, STEP_LISTENER, EBADF);
 		return;
 	}
 	keeper->listener = descriptors[0];
 	keeper->main_pidfd = descriptors[1];
+	keeper->tmp = descriptors[2];
 	keeper->landlock = message->landlock;
 	keeper->may_exec = true;
 	keeper->started = system_now();
@@ -109,7 +112,7 @@ static void finish_running(struct keeper *keeper, const struct message *message)
 static void hear_init(struct keeper *keeper)
 {
 	struct message message;
-	int descriptors[2];
+	int descriptors[HANDED_OVER];
 	ssize_t length = receive(keeper->link, &message, descriptors);
 
 	if (length < 0 && (errno == EAGAIN || errno == EINTR))
@@ -277,10 +280,21 @@ static bool kill_cell(const struct keeper *keeper)
 	return waitid(P_PIDFD, (id_t)keeper->init_pidfd, &info, WEXITED) == 0;
 }
 
+/* Of a dead cell, so that nobody changes it any more. */
+static bool is_full(int tmp)
+{
+	struct statfs status;
+
+	return tmp >= 0 && fstatfs(tmp, &status) == 0 &&
+	       (status.f_bfree == 0 || status.f_ffree == 0);
+}
+
 void keeper_clean_up(struct keeper *keeper)
 {
 	bool is_dead = kill_cell(keeper);
 
+	keeper->is_tmp_full = is_full(keeper->tmp);
+	system_close(keeper->tmp);
 	if (keeper->cgroup.plan != NULL)
 		cgroup_report(&keeper->cgroup);
 	keeper->is_cleanup_proven = is_dead &&

@@ -42,6 +42,8 @@ struct keeper {
 	int init_pidfd;			/* -1: there is no cell */
 	int main_pidfd;
 	int listener;			/* seccomp; -1: none, or all dead */
+	int tmp;			/* root of the cell's /tmp; -1: none */
+	bool is_tmp_full;
 	bool may_exec;			/* the one execve is still to come */
 	bool has_ended;			/* `end` is valid */
 	struct message end;

@@ -119,6 +119,8 @@ void report_run(const struct keeper *keeper)
 		word_record("truncated", "stdout");
 	if (keeper->errors.is_over)
 		word_record("truncated", "stderr");
+	if (keeper->is_tmp_full)
+		word_record("full", "tmp");
 	number_record("survivors", keeper->survivors);
 	word_record("cleanup",
 		    keeper->is_cleanup_proven ? "proven" : "unproven");

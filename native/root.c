@@ -111,21 +111,31 @@ static int make_tmpfs(const struct tmpfs *options)
 	return tree;
 }
 
-/* Mounts it with `attributes` in addition, and forgets both descriptors. */
+/* Mounts it with `attributes` in addition, and forgets the folder. */
 static int attach(int tree, unsigned int attributes, int folder)
 {
 	if ((attributes != 0 && system_mount_setattr(tree, attributes) < 0) ||
 	    system_move_mount(tree, folder) < 0)
 		return -1;
-	system_close(tree);
 	system_close(folder);
 	return 0;
 }
 
-/* noexec: nothing that a run has written is ever mapped as code. */
+static int attach_and_forget(int tree, unsigned int attributes, int folder)
+{
+	if (attach(tree, attributes, folder) < 0)
+		return -1;
+	system_close(tree);
+	return 0;
+}
+
+/*
+ * noexec: nothing that a run has written is ever mapped as code.  The keeper
+ * looks at it when the run is over.
+ */
 int root_mount_tmp(struct inside *inside)
 {
-	int tree = make_tmpfs(&(struct tmpfs){
+	inside->tmp_tree = make_tmpfs(&(struct tmpfs){
 		.bytes = inside->plan->tmp_bytes,
 		.inodes = inside->plan->tmp_inodes,
 		.mode = "1777",
@@ -133,7 +143,8 @@ int root_mount_tmp(struct inside *inside)
 			      MOUNT_ATTR_NOEXEC,
 	});
 
-	return tree < 0 ? -1 : attach(tree, 0, inside->tmp);
+	return inside->tmp_tree < 0 ? -1 :
+		attach(inside->tmp_tree, 0, inside->tmp);
 }
 
 int root_mount_dev(struct inside *inside)
@@ -158,7 +169,7 @@ int root_mount_dev(struct inside *inside)
 			    makedev(1, devices[i].minor)) < 0)
 			return -1;
 	}
-	return attach(tree, MOUNT_ATTR_RDONLY, inside->dev);
+	return attach_and_forget(tree, MOUNT_ATTR_RDONLY, inside->dev);
 }
 
 static int write_program(int tree, const struct plan *plan)
@@ -193,7 +204,7 @@ int root_mount_run(struct inside *inside)
 	if (tree < 0 ||
 	    (plan->program_name != NULL && write_program(tree, plan) < 0))
 		return -1;
-	return attach(tree, MOUNT_ATTR_RDONLY, inside->run);
+	return attach_and_forget(tree, MOUNT_ATTR_RDONLY, inside->run);
 }
 
 /*

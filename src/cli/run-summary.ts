@@ -23,9 +23,10 @@ export function runStatus({ status, exit_code: exitCode, signal }: RunReport, pa
       return TIME_LIMIT;
     case 'cancelled':
       return 128 + signalNumber(passedOn ?? 'SIGKILL');
+    case 'disk_limit':
+      return exitCode ?? 128 + signalNumber(signal);
     case 'oom':
     case 'output_limit':
-    case 'disk_limit':
       return 128 + signalNumber('SIGKILL');
     case 'rejected':
     case 'internal':
@@ -61,6 +62,7 @@ const LIMIT_TEXTS: Partial<Record<RunReport['status'], (report: RunReport) => st
   timeout: ({ limits }) => `time limit: ended after ${formatDuration(limits.wallMs)} (\`wall\`)`,
   cpu_limit: ({ limits }) => `time limit: ended after ${formatDuration(limits.cpuMs)} of processor time (\`cpu\`)`,
   oom: ({ limits }) => `out of memory: it needed more than ${formatSize(limits.memoryBytes)} (\`memory\`)`,
+  disk_limit: ({ limits }) => `disk full: it wrote more than ${formatSize(limits.tmpBytes)} to /tmp (\`tmp\`)`,
   output_limit: ({ limits }) => `output limit: ended after ${formatSize(limits.outputBytes)} (\`output\`)`,
   denied: () => 'ended because of a system call that its profile does not allow',
 };

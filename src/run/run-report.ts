@@ -61,5 +61,7 @@ export type RunEvent =
   | { readonly kind: 'wall' }
   | { readonly kind: 'cpu' }
   | { readonly kind: 'syscall_denied'; readonly syscall: string; readonly count: number }
+  /** /tmp had no room left when the run was over. */
+  | { readonly kind: 'disk_full' }
   | { readonly kind: 'killed_descendants'; readonly count: number }
   | { readonly kind: 'cleanup_unproven' };

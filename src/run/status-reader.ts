@@ -20,6 +20,8 @@ export interface CellFacts {
   /** Calls of a traced run that there was no room for. */
   readonly untraced: number;
   readonly truncated: { readonly stdout: boolean; readonly stderr: boolean };
+  /** Whether /tmp had no room left when the run was over. */
+  readonly isTmpFull: boolean;
   /** The text of each cgroup file that was asked for, line feeds as blanks. */
   readonly readings: ReadonlyMap<string, string>;
   /** Processes that were alive when the main program ended. */
@@ -83,6 +85,7 @@ export function readStatus(text: string): CellFacts {
       stdout: rows('truncated').some(([stream]) => stream === 'stdout'),
       stderr: rows('truncated').some(([stream]) => stream === 'stderr'),
     },
+    isTmpFull: rows('full').some(([what]) => what === 'tmp'),
     readings: new Map(rows('reading').map(([label, ...words]) => [label ?? '', words.join(' ').trim()])),
     survivors: firstInteger(rows('survivors')),
     isCleanupProven: rows('cleanup').some(([word]) => word === 'proven'),
@@ -105,6 +108,7 @@ const KEYS: ReadonlySet<string> = new Set([
   'traced',
   'untraced',
   'truncated',
+  'full',
   'reading',
   'survivors',
   'cleanup',

@@ -59,8 +59,14 @@ function outcomeOf(facts: CellFacts, limits: Limits): Outcome {
   if (signal === 'SIGSYS') return ['denied', exit, signal];
   // The program can send itself this signal; only the meter tells whether the kernel had a reason to.
   if (signal === 'SIGXCPU' && cpuMicros(facts) >= limits.cpuMs * 1000) return ['cpu_limit', exit, signal];
+  if (facts.isTmpFull && endsLikeFullDisk(exit, signal)) return ['disk_limit', exit, signal];
   if (signal !== null) return ['signal', exit, signal];
   return [exit === 0 ? 'ok' : 'error', exit, signal];
+}
+
+/** A program that met a full disk and ended well has coped with it. SIGBUS: a mapped file had no room, mmap(2). */
+function endsLikeFullDisk(exit: number | null, signal: string | null): boolean {
+  return signal === null ? exit !== 0 : ['SIGBUS', 'SIGXFSZ'].includes(signal);
 }
 
 const STATUS_OF_CAUSE = {
@@ -123,6 +129,7 @@ function eventsOf(facts: CellFacts, denied: readonly DeniedCall[]): readonly Run
   if (facts.truncated.stderr) events.push({ kind: 'output_truncated', stream: 'stderr' });
   if (facts.cause === 'wall') events.push({ kind: 'wall' });
   if (facts.cause === 'cpu') events.push({ kind: 'cpu' });
+  if (facts.isTmpFull) events.push({ kind: 'disk_full' });
   if (facts.survivors > 0) events.push({ kind: 'killed_descendants', count: facts.survivors });
   if (!facts.isCleanupProven) events.push({ kind: 'cleanup_unproven' });
   return events;

@@ -268,6 +268,13 @@ describe.skipIf(CANNOT_SANDBOX)('a cell', () => {
     expect(Number(files)).toBeLessThan(64);
   });
 
+  it('tells that /tmp was full, and takes it for the reason when the program failed', async () => {
+    const coped = await runToy(host, { program: 'fill-tmp', arguments: ['0'], limits: { tmpBytes: 1024 ** 2 } });
+    expect(coped.verdict).toMatchObject({ status: 'ok', events: [{ kind: 'disk_full' }] });
+    const failed = await runToy(host, { program: 'fill-tmp', arguments: ['3'], limits: { tmpBytes: 1024 ** 2 } });
+    expect(failed.verdict).toMatchObject({ status: 'disk_limit', exit_code: 3, events: [{ kind: 'disk_full' }] });
+  });
+
   it('names denied calls and goes on', async () => {
     const { stdout, verdict } = await runToy(host, {
       program: 'try-syscall',

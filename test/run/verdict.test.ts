@@ -27,6 +27,14 @@ describe('judgeRun()', () => {
       { end: undefined, failure: { step: 'init-died', errno: 3 }, ...OOM },
       { status: 'oom' },
     ],
+    [
+      'exit 1 with a full /tmp',
+      { end: { kind: 'exited', status: 1 }, isTmpFull: true },
+      { status: 'disk_limit', exit_code: 1 },
+    ],
+    ['SIGBUS with a full /tmp', { ...SIGNALLED(7), isTmpFull: true }, { status: 'disk_limit', signal: 'SIGBUS' }],
+    ['SIGSEGV with a full /tmp', { ...SIGNALLED(11), isTmpFull: true }, { status: 'signal', signal: 'SIGSEGV' }],
+    ['exit 0 with a full /tmp', { isTmpFull: true }, { status: 'ok', events: [{ kind: 'disk_full' }] }],
     ['SIGSYS', SIGNALLED(31), { status: 'denied', signal: 'SIGSYS' }],
     [
       'SIGXCPU with its time used up',

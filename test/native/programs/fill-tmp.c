@@ -1,10 +1,14 @@
-/* Fills /tmp with one file, then with files; prints how much there was room for. */
+/*
+ * Fills /tmp with one file; exits as the first argument says.  Without one,
+ * takes it away and fills /tmp with files; prints how much there was room for.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
-int main(void)
+int main(int count, char **words)
 {
 	static char block[65536];
 	long long bytes = 0;
@@ -15,6 +19,8 @@ int main(void)
 		bytes += length;
 	error = errno;
 	printf("bytes %lld %d\n", bytes, error);
+	if (count > 1)
+		return atoi(words[1]);
 	unlink("/tmp/file");
 	for (;; files++) {
 		char name[64];
