@@ -12,8 +12,9 @@ export function wantedArchitectures(
     names.map((name) => {
       const architecture = parseArchitecture(name);
       if (architecture !== undefined && architectures.includes(architecture)) return architecture;
+      const add = architecture === undefined ? '' : `, or add ${architecture} to \`architectures\` in recipe.yaml`;
       throw new RootcellarError('E_USAGE', `--arch: the recipe is not for \`${name}\``, {
-        hint: `use ${architectures.join(' or ')}, or add it to \`architectures\` in recipe.yaml`,
+        hint: `use ${architectures.join(' or ')}${add}`,
       });
     }),
   );

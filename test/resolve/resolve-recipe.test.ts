@@ -1,14 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_LIMITS, type Recipe } from '../../src/recipe/recipe.ts';
 import { locateArtifacts } from '../../src/resolve/locate.ts';
 import type { Resolution } from '../../src/resolve/resolution.ts';
-import { resolveRecipe, type ResolveRequest } from '../../src/resolve/resolve-recipe.ts';
-import { startToyArchive, type ToyArchive, type ToyDeb } from '../support/toy-archive.ts';
+import type { ToyDeb } from '../support/toy-archive.ts';
 import { startToyIndex } from '../support/toy-index.ts';
+import { toyMachine as toyMachineOf, type Machine } from './toy-machine.ts';
 
 const DEBS: readonly ToyDeb[] = [
   { name: 'app', version: '1:1.0-1', architecture: 'amd64', fields: { Depends: 'libone (>= 1), awk' } },
@@ -39,46 +38,8 @@ function withPackages(...packages: string[]): Recipe {
   return { ...RECIPE, base: { ...RECIPE.base, packages } };
 }
 
-/** A machine whose apt knows only the toy archive. */
-interface Machine extends AsyncDisposable {
-  readonly archive: ToyArchive;
-  readonly folder: string;
-  readonly resolve: (request?: Partial<ResolveRequest>) => Promise<Resolution>;
-  readonly settings: ResolveRequest['settings'];
-  readonly warnings: string[];
-}
-
 async function toyMachine(suites: Readonly<Record<string, readonly ToyDeb[]>> = { toysuite: DEBS }): Promise<Machine> {
-  const archive = await startToyArchive({ suites });
-  const folder = await mkdtemp(join(tmpdir(), 'toy-machine-'));
-  await mkdir(join(folder, 'sources.list.d'));
-  await writeFile(join(folder, 'sources.list.d/toy.sources'), archive.sources(Object.keys(suites)));
-  await writeFile(
-    join(folder, 'apt.conf'),
-    `Dir::Etc::sourcelist "/dev/null"; Dir::Etc::sourceparts "${folder}/sources.list.d"; Acquire::Retries "0";\n`,
-  );
-  const warnings: string[] = [];
-  const settings = {
-    hostArchitecture: 'amd64' as const,
-    environment: { PATH: process.env['PATH'], APT_CONFIG: join(folder, 'apt.conf'), HOME: folder },
-    cacheFolder: join(folder, 'cache'),
-    temporaryFolder: join(folder, 'tmp'),
-    now: 1_800_000_000,
-    progress: (event: { kind: string; message?: string }) => {
-      if (event.kind === 'warning') warnings.push(event.message ?? '');
-    },
-  };
-  return {
-    archive,
-    folder,
-    settings,
-    warnings,
-    resolve: (request = {}) => resolveRecipe({ recipe: RECIPE, upgrade: 'none', settings, ...request }),
-    [Symbol.asyncDispose]: async () => {
-      await archive.close();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
+  return await toyMachineOf(RECIPE, { suites });
 }
 
 function versionOfLibone({ targets }: Resolution): string | undefined {
