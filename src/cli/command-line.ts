@@ -40,7 +40,10 @@ function usageError(text: string, write: (text: string) => void): void {
 export function buildRootfs(run: Run): Command {
   const program = new Command('build-rootfs').argument('<recipe>').version(VERSION).exitOverride();
   program.configureOutput({ outputError: usageError });
-  return defineBuild(program, run).addHelpText('after', '\nExample:\n  build-rootfs recipes/python -o python.tar');
+  return defineBuild(program, run).addHelpText(
+    'after',
+    '\nExample:\n  build-rootfs recipes/python --arch amd64 -o python.tar',
+  );
 }
 
 function rootcellar(run: Run): Command {
@@ -72,7 +75,10 @@ function addBuildingVerbs(program: Command, run: Run): void {
       await run(flags, (context) => lockVerb(context, recipe, flags));
     });
   const build = program.command('build <recipe>');
-  defineBuild(build, run).addHelpText('after', `\nExample:\n  ${program.name()} build recipes/python -o python.tar`);
+  defineBuild(build, run).addHelpText(
+    'after',
+    `\nExample:\n  ${program.name()} build recipes/python -o 'python-{arch}.tar'`,
+  );
 }
 
 function defineBuild(command: Command, run: Run): Command {

@@ -123,13 +123,13 @@ export function conflictError(output: string): RootcellarError {
 export function unknownPackageError(
   names: readonly string[],
   suggest: (name: string) => string | undefined,
-  suite: string,
+  { suite, architecture }: { readonly suite: string; readonly architecture: string },
 ): RootcellarError {
   const problems = names.map((name): Problem => {
     const near = suggest(name);
     return {
       code: 'E_DEB_UNKNOWN',
-      message: `debian package \`${name}\`: suite \`${suite}\` has no such package`,
+      message: `debian package \`${name}\`: suite \`${suite}\` has no such package for ${architecture}`,
       hint: near === undefined ? 'look for its name with `apt-cache search WORD`' : `did you mean \`${near}\`?`,
     };
   });

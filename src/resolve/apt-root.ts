@@ -46,6 +46,7 @@ export interface MachineApt {
 /** A root of its own for apt: sources, lists and caches of one suite and architecture. Lives as long as the callback. */
 export interface AptRoot {
   readonly folder: string;
+  readonly architecture: string;
   readonly run: (program: 'apt-get' | 'apt-cache', parameters: readonly string[]) => Promise<ToolResult>;
   readonly setSources: (entries: readonly SourceEntry[]) => Promise<void>;
   /** Takes the lists of an earlier run as a start. */
@@ -144,6 +145,7 @@ function aptRoot(folder: string, { settings, architecture }: AptRootOptions): Ap
   let cache = '';
   return {
     folder,
+    architecture,
     run: async (program, parameters) => {
       const common = { environment, folder, signal: settings.signal, timeoutMs: TOOL_TIMEOUT_MS };
       const result = await runTool({ ...common, program, arguments: parameters });

@@ -96,7 +96,7 @@ async function updateIndexes(root: AptRoot, request: DebianRequest): Promise<voi
 
 async function printUris(root: AptRoot, request: DebianRequest): Promise<readonly PrintedUri[]> {
   const odd = request.packages.filter((name) => !PACKAGE_NAME.test(name));
-  if (odd.length > 0) throw unknownPackageError(odd, () => undefined, request.suite);
+  if (odd.length > 0) throw unknownPackageError(odd, () => undefined, { ...request, ...root });
   const { exitCode, stdout, stderr } = await root.run('apt-get', [
     'install',
     '--print-uris',
@@ -116,7 +116,7 @@ async function explainFailure(root: AptRoot, request: DebianRequest, output: str
   if (unknown.length > 0) {
     const { stdout } = await root.run('apt-cache', ['pkgnames']);
     const names = stdout.split('\n').filter((name) => name !== '');
-    throw unknownPackageError(unknown, (name) => closestPackage(name, names), request.suite);
+    throw unknownPackageError(unknown, (name) => closestPackage(name, names), { ...request, ...root });
   }
   if (!/unmet dependencies|held broken packages|Unsatisfied|conflict/i.test(output)) {
     throw new RootcellarError('E_RESOLVER_FAILED', `apt-get: ${tailOf(output, 8)}`);

@@ -151,7 +151,7 @@ pip, machine, version = sys.argv[1:4]
 platform.machine = lambda: machine
 platform.python_version = lambda: version
 sys.argv = [pip] + sys.argv[4:]
-sys.path.insert(0, pip.rpartition('/')[0])
+sys.path[0] = pip.rpartition('/')[0]
 runpy.run_module('pip', run_name='__main__', alter_sys=True)
 `;
 

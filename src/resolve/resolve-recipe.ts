@@ -87,11 +87,21 @@ async function resolveTargets(request: ResolveRequest, machine: MachineApt): Pro
   const results: TargetResult[] = [];
   for (const architecture of architectures) {
     const peer = peerOf(architecture, targets, kept);
-    const result = await resolveTarget({ ...request, machine, architecture, peer });
+    const result = await resolveTarget({ ...request, machine, architecture, peer }).catch((error: unknown) => {
+      throw recipe.architectures.length > 1 ? namingArchitecture(error, architecture) : error;
+    });
     targets.set(architecture, result.target);
     results.push(result);
   }
   return { targets, kept, results };
+}
+
+/** Of several architectures, the one that cannot have what the recipe asks for. */
+function namingArchitecture(error: unknown, architecture: Architecture): unknown {
+  if (!(error instanceof RootcellarError) || !/^E_(?:REQUIREMENT|DEB_CONFLICT)/.test(error.code)) return error;
+  return RootcellarError.ofProblems(
+    error.problems.map((problem) => Object.assign({}, problem, { message: `${architecture}: ${problem.message}` })),
+  );
 }
 
 /** A compiler is of use only where this machine's architecture is not among the targets. */

@@ -12,10 +12,9 @@ import type { Image } from '../../src/store/image-record.ts';
 import { findImage } from '../../src/store/images.ts';
 import { materialiseRootfs } from '../../src/store/rootfs-folder.ts';
 import { Store } from '../../src/store/store.ts';
+import { COMMAND, copyRecipe } from '../support/command.ts';
 import { measureFilterLoads } from './filter-load.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
-const COMMAND = join(ROOT, 'dist/cli/main.js');
 const run = promisify(execFile);
 const rows: string[] = [];
 
@@ -68,8 +67,7 @@ describe.sequential('ratios', () => {
   let context: PipelineContext;
 
   beforeAll(async () => {
-    cpSync(join(ROOT, 'recipes/python'), recipe, { recursive: true });
-    rmSync(join(recipe, 'recipe.lock.json'), { force: true });
+    await copyRecipe('python', recipe);
     await rootcellar('build', recipe);
     store = await Store.open({ home });
     image = await findImage(store, 'python');

@@ -14,8 +14,7 @@ it('lock --arch locks one architecture, and leaves the other as it is', async ()
     work.write({
       'recipe/recipe.yaml': `name: toy\narchitectures: [${architectures}]\nbase: { debian: { suite: trixie, packages: [${packages}] } }\n`,
     });
-  const run = (verb: string, ...words: string[]): Promise<Ended> =>
-    rootcellar([verb, work.path('recipe'), ...words]);
+  const run = (verb: string, ...words: string[]): Promise<Ended> => rootcellar([verb, work.path('recipe'), ...words]);
 
   await write('amd64, arm64', 'libzstd1');
   expect(await run('lock', '--arch', 'aarch64')).toMatchObject({ status: 0 });

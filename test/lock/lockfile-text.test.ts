@@ -123,6 +123,25 @@ describe('parseLockfile()', () => {
     expect(parseLockfile(TEXT, 'x')).toStrictEqual(LOCK);
   });
 
+  it('has members for several architectures only where they say something', () => {
+    const amd64 = LOCK.targets.get('amd64');
+    if (amd64 === undefined) throw new Error('no target');
+    const compilers = amd64.debs.map((deb) => Object.assign({}, deb, { architecture: 'arm64' as const }));
+    const full: Lockfile = {
+      ...LOCK,
+      targets: new Map([['amd64', { ...amd64, epoch: { seconds: 5, from: 'x' }, compilers }]]),
+      differences: ['a: 1 on amd64, 2 on arm64: why'],
+    };
+    const text = formatLockfile(full);
+    expect(parseLockfile(text, 'x')).toStrictEqual(full);
+    expect(text).toContain('      "compilers": [\n        { "architecture": "arm64", ');
+    expect(text).toContain('  "differences": [\n    "a: 1 on amd64, 2 on arm64: why"\n  ],');
+    expect(text).toContain('      "epoch": {\n        "from": "x",\n        "seconds": 5\n      },');
+    expect(formatLockfile({ ...LOCK, differences: [] })).toBe(TEXT);
+    const own = text.replaceAll('"architecture": "arm64"', '"architecture": "amd64"');
+    expect(problemOf(own)).toContain('`targets["linux/amd64"].compilers[0].architecture`');
+  });
+
   it('reads back any lockfile', () => {
     fc.assert(
       fc.property(lockfiles(), (lock) => {
@@ -302,25 +321,31 @@ function lockfiles(): fc.Arbitrary<Lockfile> {
     packages: digest,
     date: natural,
   });
-  const target = fc.record({
+  const epoch = fc.record({ seconds: natural, from: line });
+  const foreign = deb.map((one) => Object.assign({}, one, { architecture: 'arm64' as const }));
+  const members = fc.record({ epoch, compilers: uniqueByName(foreign) }, { requiredKeys: [] });
+  const plain = fc.record({
     interpreter: fc.option(interpreter, { nil: undefined }),
     indexes: fc.array(index, { maxLength: 2 }),
     debs: uniqueByName(deb),
     wheels: uniqueByName(wheel),
     diffId: fc.option(digest, { nil: undefined }),
   });
-  return fc.record({
+  const target = fc.tuple(plain, members).map(([one, more]) => Object.assign({}, one, more));
+  const lockfile = fc.record({
     format: fc.constant(1),
     recipe: fc
       .tuple(name, inputs)
       .map(([recipe, all]) => ({ name: recipe, inputs: all, digest: digestOf(canonicalJson(all)) })),
-    epoch: fc.record({ seconds: natural, from: line }),
+    epoch,
     resolvers: fc.array(
       fc.record({ name: fc.constantFrom('apt' as const, 'uv' as const, 'pip' as const), version: line }),
       { maxLength: 2 },
     ),
     targets: target.map((one) => new Map([['amd64' as const, one]])),
   });
+  const differences = fc.record({ differences: fc.array(line, { minLength: 1, maxLength: 2 }) }, { requiredKeys: [] });
+  return fc.tuple(lockfile, differences).map(([lock, more]) => Object.assign({}, lock, more));
 }
 
 function uniqueByName<T extends { readonly name: string }>(artifact: fc.Arbitrary<T>): fc.Arbitrary<T[]> {

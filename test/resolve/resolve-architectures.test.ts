@@ -23,14 +23,18 @@ const RECIPE: Recipe = {
   sources: [],
 };
 
-type ToyVersions = Readonly<Partial<Record<Architecture, readonly string[]>>>;
+type ToyVersions = Readonly<Record<Architecture, readonly string[]>>;
 
 /** `app` for both architectures, which needs `libone` in the versions that an architecture has. */
 function debsWith(versions: ToyVersions): readonly ToyDeb[] {
-  return (['amd64', 'arm64'] as const).flatMap((architecture) => [
-    { name: 'app', version: '1', architecture, fields: { Depends: 'libone' } },
-    ...(versions[architecture] ?? []).map((version) => ({ name: 'libone', version, architecture })),
-  ]);
+  const libraries = Object.entries(versions).flatMap(([architecture, all]) =>
+    all.map((version) => ({ name: 'libone', version, architecture })),
+  );
+  return [app('amd64'), app('arm64'), ...libraries];
+}
+
+function app(architecture: Architecture): ToyDeb {
+  return { name: 'app', version: '1', architecture, fields: { Depends: 'libone' } };
 }
 
 async function machineWith(debs: readonly ToyDeb[], recipe: Recipe = RECIPE): Promise<Machine> {
@@ -85,6 +89,27 @@ describe.skipIf(!hasTools)('resolveRecipe() for two architectures', { timeout: 6
     expect(differences).toEqual(['libone: 1 on amd64, 2 on arm64: 1 does not go with what else arm64 has']);
   });
 
+  it('names the architecture for which there is no such package', async () => {
+    const amd64 = debsWith({ amd64: ['1'], arm64: [] }).find(({ name }) => name === 'libone');
+    if (amd64 === undefined) throw new Error('no toy');
+    const recipe = { ...RECIPE, base: { ...RECIPE.base, packages: ['libone'] } };
+    await using machine = await machineWith([amd64], recipe);
+    await expect(machine.resolve()).rejects.toMatchObject({
+      code: 'E_DEB_UNKNOWN',
+      message: 'debian package `libone`: suite `toysuite` has no such package for arm64',
+    });
+    await using other = await toyMachine(recipe, { suites: { toysuite: [amd64] } });
+    await expect(other.resolve()).rejects.toMatchObject({ message: expect.stringContaining('for arm64') });
+  });
+
+  it('names the architecture whose packages contradict each other', async () => {
+    await using machine = await machineWith(debsWith({ amd64: ['1'], arm64: [] }));
+    await expect(machine.resolve()).rejects.toMatchObject({
+      code: 'E_DEB_CONFLICT',
+      message: expect.stringMatching(/^arm64: debian packages: .*\n.*libone/),
+    });
+  });
+
   it('leaves alone what is not to be resolved, and follows it', async () => {
     await using machine = await machineWith(debsWith({ amd64: ['1'], arm64: ['1'] }));
     const previous = await machine.resolve({ architectures: ['amd64'] });
@@ -110,10 +135,12 @@ const PYTHON: readonly ToyDeb[] = (['amd64', 'arm64'] as const).flatMap((archite
   { name: 'libc6', version: '2.41-12', architecture },
 ]);
 
+function compilersOf({ targets }: Resolution): readonly (string | undefined)[] | undefined {
+  return targets.get('arm64')?.compilers?.map(({ name, architecture }) => `${name} ${architecture}`);
+}
+
 describe.skipIf(!hasTools)('compilers', { timeout: 60_000 }, () => {
   const only: Recipe = { ...RECIPE, architectures: ['arm64'] };
-  const compilersOf = ({ targets }: Resolution): readonly (string | undefined)[] | undefined =>
-    targets.get('arm64')?.compilers?.map(({ name, architecture }) => `${name} ${architecture}`);
 
   it('are an interpreter for this machine where no target is', async () => {
     await using machine = await machineWith(PYTHON, only);
@@ -150,12 +177,15 @@ describe.skipIf(!hasTools)('compilers', { timeout: 60_000 }, () => {
   });
 });
 
+function tag(machine: string): string {
+  return `cp313-cp313-manylinux_2_17_${machine}`;
+}
+
 describe.skipIf(!hasTools || spawnSync('uv', ['--version']).status !== 0)(
   'wheels for two architectures, by uv',
   { timeout: 60_000 },
   () => {
     it('have the first one’s version, or say that there is no wheel of it', async () => {
-      const tag = (machine: string): string => `cp313-cp313-manylinux_2_17_${machine}`;
       await using index = await startToyIndex({
         wheels: [
           { name: 'same', version: '1', requires: ['amdonly; platform_machine == "x86_64"'] },

@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa, type Options } from 'execa';
@@ -70,10 +70,15 @@ export async function workplace(): Promise<Workplace> {
   };
 }
 
-/** A copy of one of our recipes, without its lockfile unless that is wanted. */
+/** A copy of one of our recipes: as it is, or without its lockfile and for this machine's architecture alone. */
 export async function copyRecipe(name: string, target: string, { locked = false } = {}): Promise<string> {
   await cp(join(RECIPES, name), target, { recursive: true });
-  if (!locked) await rm(join(target, 'recipe.lock.json'), { force: true });
+  if (locked) return target;
+  await rm(join(target, 'recipe.lock.json'), { force: true });
+  const own = process.arch === 'x64' ? 'amd64' : 'arm64';
+  const file = join(target, 'recipe.yaml');
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replace(/^architectures: .*$/m, `architectures: [${own}]`));
   return target;
 }
 
