@@ -3,7 +3,7 @@ import { libraryPackage } from './assemble/library-packages.ts';
 import type { Tree } from './assemble/tree.ts';
 import type { Architecture } from './base/architecture.ts';
 import type { Digest } from './base/digest.ts';
-import { checkPromise, findBuilt, lockedTarget } from './built-image.ts';
+import { checkPromise, checkSizes, findBuilt, lockedTarget } from './built-image.ts';
 import { compileArtifacts, type CompiledArtifacts } from './compile-artifacts.ts';
 import { generatedContents } from './generated-contents.ts';
 import { imageManifest, ownFiles, type ImageIdentity } from './image-files.ts';
@@ -39,6 +39,7 @@ export async function buildImage(request: BuildRequest, context: PipelineContext
   const existing = await findBuilt(context.store, lock, architecture);
   if (existing !== undefined) return existingImage(existing, request, context);
 
+  await checkSizes(context.store, target);
   const prepared = await prepareArtifacts({ recipe, architecture, target, format: lock.format }, context);
   const compiled = await compileArtifacts({ recipe, lock, architecture, target, prepared }, context);
   const assembled = await assembleImage({ ...request, target, key, compiled }, context);

@@ -1,8 +1,11 @@
 import type { Architecture } from './base/architecture.ts';
 import { shortDigest, type Digest } from './base/digest.ts';
-import { RootcellarError } from './base/rootcellar-error.ts';
+import { RootcellarError, type Problem } from './base/rootcellar-error.ts';
+import { lockedArtifacts } from './lock/locked-artifacts.ts';
 import type { LockedTarget, Lockfile } from './lock/lockfile.ts';
 import { targetKey } from './lock/target-key.ts';
+import { storedSize, verifyArtifact } from './store/artifacts.ts';
+import { artifactTitle } from './store/download-failure.ts';
 import type { Image } from './store/image-record.ts';
 import { findByInputs } from './store/images.ts';
 import type { Store } from './store/store.ts';
@@ -11,8 +14,36 @@ import type { Store } from './store/store.ts';
 export async function findBuilt(store: Store, lock: Lockfile, architecture: Architecture): Promise<Image | undefined> {
   const target = lockedTarget(lock, architecture);
   const image = await findByInputs(store, targetKey(lock, architecture, target));
-  if (image !== undefined) checkPromise(image.diffId, target.diffId);
+  if (image === undefined) return undefined;
+  await checkSizes(store, target);
+  checkPromise(image.diffId, target.diffId);
   return image;
+}
+
+/**
+ * Throws E_DIGEST_MISMATCH when the lockfile says another size of an artifact than the file with its digest has. No image
+ * depends on the size, but such a lockfile can be built nowhere else. A file that is damaged in the store is no proof.
+ */
+export async function checkSizes(store: Store, target: LockedTarget): Promise<void> {
+  const problems: Problem[] = [];
+  for (const artifact of lockedArtifacts(target)) {
+    const size = storedSize(store, artifact.digest);
+    if (size === undefined || size === artifact.size || !(await isSound(store, artifact.digest))) continue;
+    const message = `${artifactTitle(artifact)}: the lockfile says ${artifact.size} bytes, with its digest it has ${size}`;
+    const hint = `restore the lockfile from version control, or rootcellar lock --upgrade-package ${artifact.name}`;
+    problems.push({ code: 'E_DIGEST_MISMATCH', message, hint });
+  }
+  if (problems.length > 0) throw RootcellarError.ofProblems(problems);
+}
+
+async function isSound(store: Store, digest: Digest): Promise<boolean> {
+  try {
+    await verifyArtifact(store, digest);
+    return true;
+  } catch (error) {
+    if (error instanceof RootcellarError) return false;
+    throw error;
+  }
 }
 
 /** The part of a lockfile that is for `architecture`. Throws E_LOCK_DRIFT when there is none. */

@@ -78,7 +78,8 @@ async function resolveAgain(request: Relock, context: PipelineContext): Promise<
     if (!isLacking) return kept;
   }
   const { resolveRecipe } = await import('./resolve/resolve-recipe.ts');
-  return resolveRecipe({ recipe, previous, architectures: missing, upgrade, settings: resolverSettings(context) });
+  const settings = await resolverSettings(context);
+  return resolveRecipe({ recipe, previous, architectures: missing, upgrade, settings });
 }
 
 /** One lockfile has one recipe: an architecture that was locked for an earlier text of it cannot stay beside a new one. */
@@ -100,14 +101,14 @@ function isResolved(lock: Lockfile, recipe: Recipe): boolean {
   return canonicalJson(resolutionInputs(lock.recipe.inputs)) === canonicalJson(wanted);
 }
 
-/** Caches and temporary folders of resolvers live in the store. */
-export function resolverSettings(context: PipelineContext): ResolverSettings {
+/** Caches of resolvers live in the store, and what they half-make in a folder that goes with this process. */
+export async function resolverSettings(context: PipelineContext): Promise<ResolverSettings> {
   const { store, environment, hostArchitecture, now, signal, progress } = context;
   return {
     environment,
     hostArchitecture,
     cacheFolder: join(store.home, 'cache'),
-    temporaryFolder: store.path('tmp'),
+    temporaryFolder: await store.temporaryPath(),
     now,
     signal,
     progress,

@@ -10,6 +10,10 @@ export interface PipelineContext {
   readonly hostArchitecture: Architecture;
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  /** A folder that `rootcellar vendor` has filled, asked before the network. */
+  readonly vendor?: string | undefined;
+  /** Whether nothing may come from the network. */
+  readonly offline?: boolean | undefined;
   /** Seconds since 1970, for what must not be older or newer than now. */
   readonly now: number;
 }

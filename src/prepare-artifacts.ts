@@ -7,12 +7,12 @@ import { canonicalJson } from './base/canonical-json.ts';
 import type { Digest } from './base/digest.ts';
 import { digestOf } from './base/digest.ts';
 import { RootcellarError } from './base/rootcellar-error.ts';
+import { fetchArtifacts } from './fetch-artifacts.ts';
 import type { LockedTarget } from './lock/lockfile.ts';
-import { resolverSettings } from './lock-recipe.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import type { Recipe } from './recipe/recipe.ts';
 import type { Artifact } from './resolve/resolution.ts';
-import { hasArtifact, openArtifact, verifyArtifact } from './store/artifacts.ts';
+import { openArtifact, verifyArtifact } from './store/artifacts.ts';
 import { readUnpacked, writeUnpacked } from './store/unpacked.ts';
 
 export interface PrepareRequest {
@@ -51,7 +51,9 @@ export async function prepareArtifacts(
     if (unpacked !== undefined) found.set(key, unpacked);
   }
   const missing = keyed.filter(({ key }) => !found.has(key));
-  if (missing.length > 0) await downloadMissing(missing, request, context);
+  if (missing.length > 0) {
+    await fetchArtifacts({ ...request, artifacts: missing.map(({ artifact }) => artifact) }, context);
+  }
   for (const { key, unpacked } of await unpackMissing(missing, request, context)) found.set(key, unpacked);
   return keyed.map(({ artifact, key }) => ({ artifact, key, unpacked: required(found.get(key)) }));
 }
@@ -65,23 +67,6 @@ function unpackedKey(artifact: Artifact, { target, format }: PrepareRequest): Di
       ? undefined
       : { path: interpreter.path, sitePath: interpreter.sitePath, prefix: interpreter.prefix };
   return digestOf(canonicalJson({ format, kind, name, version, digest, place }));
-}
-
-async function downloadMissing(
-  missing: readonly KeyedArtifact[],
-  { recipe, architecture }: PrepareRequest,
-  context: PipelineContext,
-): Promise<void> {
-  const { store, environment, signal, progress } = context;
-  const absent: Artifact[] = [];
-  for (const { artifact } of missing) {
-    if (!(await hasArtifact(store, artifact.digest, artifact.size))) absent.push(artifact);
-  }
-  if (absent.length === 0) return;
-  const { locateArtifacts } = await import('./resolve/locate.ts');
-  const { downloadArtifacts } = await import('./store/download.ts');
-  const located = await locateArtifacts({ recipe, architecture, artifacts: absent }, resolverSettings(context));
-  await downloadArtifacts(store, located, { environment, signal, progress });
 }
 
 async function unpackMissing(

@@ -29,6 +29,7 @@ const EFFECT_FILES: readonly string[] = [
   'assemble/decompress.ts',
   'assemble/xz-process.ts',
   'base/half-made-file.ts',
+  'cli/artifact-supply.ts',
   'cli/build-rootfs.ts',
   'cli/command-context.ts',
   'cli/doctor-verb.ts',
@@ -76,6 +77,7 @@ const EFFECT_FILES: readonly string[] = [
   'store/store.ts',
   'store/tree-writer.ts',
   'store/unpacked.ts',
+  'store/vendor-folder.ts',
   'store/verify-image.ts',
 ];
 

@@ -1,5 +1,14 @@
 /** The steps of the pipeline that a person can watch, in the order in which they happen. */
-export type StepName = 'resolve' | 'download' | 'unpack' | 'compile' | 'assemble' | 'pack' | 'store' | 'check';
+export type StepName =
+  | 'resolve'
+  | 'download'
+  | 'unpack'
+  | 'compile'
+  | 'assemble'
+  | 'pack'
+  | 'store'
+  | 'check'
+  | 'vendor';
 
 /** What a stage tells while it works. Shown by `cli/`; never needed for the result. */
 export type ProgressEvent =

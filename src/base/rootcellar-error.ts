@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   E_LOCK_WRITE: 'the lockfile cannot be written',
   E_LOCK_DRIFT: 'the lockfile does not match its recipe',
   E_NOT_REPRODUCED: 'the build gave other bytes than the lockfile says',
+  E_OFFLINE: 'something is not on this machine, and the network may not be used',
   E_DOWNLOAD: 'a download failed',
   E_DOWNLOAD_GONE: 'the archive or index does not have the locked file any more',
   E_DIGEST_MISMATCH: 'bytes do not match their digest',

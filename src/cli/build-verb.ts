@@ -1,4 +1,5 @@
 import type { Architecture } from '../base/architecture.ts';
+import { RootcellarError, type Problem } from '../base/rootcellar-error.ts';
 import { formatSize } from '../base/units.ts';
 import { findBuilt, lockedTarget } from '../built-image.ts';
 import type { BuildRequest } from '../build-image.ts';
@@ -6,9 +7,10 @@ import { checkDrift } from '../lock/drift.ts';
 import { lockfilePath, readLockfile, writeLockfile } from '../lock/lockfile-files.ts';
 import type { Lockfile } from '../lock/lockfile.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
-import type { Recipe } from '../recipe/recipe.ts';
+import { recipeWord, type Recipe } from '../recipe/recipe.ts';
 import type { Image } from '../store/image-record.ts';
 import { wantedArchitectures } from './architectures.ts';
+import { artifactSupply } from './artifact-supply.ts';
 import type { CommandContext } from './command-context.ts';
 import type { BuildFlags } from './command-line.ts';
 import { requiredLockfile } from './lock-verb.ts';
@@ -49,20 +51,33 @@ export async function buildRecipe(
   return image;
 }
 
-async function buildAll(recipe: Recipe, builds: Builds, pipeline: PipelineContext): Promise<readonly Image[]> {
+async function buildAll(recipe: Recipe, builds: Builds, context: PipelineContext): Promise<readonly Image[]> {
   const { architectures, outputs, flags } = builds;
+  const pipeline = { ...context, ...(await artifactSupply(recipe, flags)) };
   const lock = flags.locked === true ? await requiredLockfile(recipe) : await presentLockfile(recipe, pipeline);
   checkDrift(lock.recipe, recipe);
   for (const architecture of architectures) lockedTarget(lock, architecture);
   const images: Image[] = [];
+  const lacking: Problem[] = [];
   for (const architecture of architectures) {
     const output = outputs.get(architecture);
-    const built = output === undefined ? await findBuilt(pipeline.store, lock, architecture) : undefined;
-    images.push(built ?? (await makeImage({ recipe, lock, architecture, output }, pipeline)));
+    try {
+      const built = output === undefined ? await findBuilt(pipeline.store, lock, architecture) : undefined;
+      images.push(built ?? (await makeImage({ recipe, lock, architecture, output }, pipeline)));
+    } catch (error) {
+      lacking.push(...lackingProblems(error));
+    }
     // After each: what one build has found out must not be lost when the next one fails.
     if (flags.locked !== true) await writeLockfile(lockfilePath(recipe), withIdentities(lock, images));
   }
+  if (lacking.length > 0) throw RootcellarError.ofProblems(lacking);
   return images;
+}
+
+/** What an offline build of one architecture lacks is told together with what the others lack. */
+function lackingProblems(error: unknown): readonly Problem[] {
+  if (error instanceof RootcellarError && error.code === 'E_OFFLINE') return error.problems;
+  throw error;
 }
 
 /** The pipeline takes longer to load than it takes to see that nothing has changed. */
@@ -75,6 +90,7 @@ async function makeImage(request: BuildRequest, pipeline: PipelineContext): Prom
 async function presentLockfile(recipe: Recipe, pipeline: PipelineContext): Promise<Lockfile> {
   const present = await readLockfile(lockfilePath(recipe));
   if (present !== undefined) return present;
+  if (pipeline.offline === true) throw lockedElsewhere(recipe);
   const { lockRecipe } = await import('../lock-recipe.ts');
   const { lock } = await lockRecipe({ recipe, upgrade: 'none' }, pipeline);
   pipeline.progress({
@@ -83,6 +99,13 @@ async function presentLockfile(recipe: Recipe, pipeline: PipelineContext): Promi
     hint: 'commit it: with it, every build gives these bytes',
   });
   return lock;
+}
+
+/** Resolving asks archives and indexes, so it cannot be done offline. */
+function lockedElsewhere(recipe: Recipe): RootcellarError {
+  const message = `\`${lockfilePath(recipe)}\`: there is no lockfile, and making one needs the network`;
+  const hint = `rootcellar lock ${recipeWord(recipe)}, where there is a network`;
+  return new RootcellarError('E_LOCK_MISSING', message, { hint });
 }
 
 /** A first build finds out what the lockfile then promises. */

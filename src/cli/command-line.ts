@@ -74,6 +74,17 @@ function addBuildingVerbs(program: Command, run: Run): void {
       const { lockVerb } = await import('./lock-verb.ts');
       await run(flags, (context) => lockVerb(context, recipe, flags));
     });
+  addVerb(program, 'vendor <recipe>', {
+    summary: 'collect every artifact of a lockfile in a folder, for builds without a network',
+    example: 'vendor recipes/python',
+  })
+    .option('-o, --output <folder>', 'where to (default: `vendor` beside the recipe)')
+    .option('--arch <name>', 'architecture to collect for (repeatable; default: all of the lockfile)', collect)
+    .option('--prune', 'remove the artifacts from the folder that the lockfile does not name')
+    .action(async (recipe: string, flags: CommonFlags & VendorFlags) => {
+      const { vendorVerb } = await import('./vendor-verb.ts');
+      await run(flags, (context) => vendorVerb(context, recipe, flags));
+    });
   const build = program.command('build <recipe>');
   defineBuild(build, run).addHelpText(
     'after',
@@ -86,6 +97,8 @@ function defineBuild(command: Command, run: Run): Command {
     .option('--arch <name>', 'architecture to build (repeatable; default: all of the recipe)', collect)
     .option('-o, --output <path>', 'write the tar to this file, for several architectures FOLDER/ or x-{arch}.tar')
     .option('--locked', 'fail where the lockfile would have to be written')
+    .option('--offline', 'use no network: artifacts come from the vendor folder or the store')
+    .option('--vendor <folder>', 'folder that `vendor` has filled (default: `vendor` beside the recipe)')
     .action(async (recipe: string, flags: CommonFlags & BuildFlags) => {
       const { buildVerb } = await import('./build-verb.ts');
       await run(flags, (context) => buildVerb(context, recipe, flags));
@@ -173,6 +186,14 @@ export interface BuildFlags {
   readonly arch?: readonly string[];
   readonly output?: string;
   readonly locked?: boolean;
+  readonly offline?: boolean;
+  readonly vendor?: string;
+}
+
+export interface VendorFlags {
+  readonly arch?: readonly string[];
+  readonly output?: string;
+  readonly prune?: boolean;
 }
 
 export interface ImportFlags {

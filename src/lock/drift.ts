@@ -1,4 +1,3 @@
-import { basename, dirname } from 'node:path';
 import { byteOrder } from '../base/byte-order.ts';
 import { canonicalJson } from '../base/canonical-json.ts';
 import type { Json } from '../base/canonical-json.ts';
@@ -6,7 +5,7 @@ import { isDigest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { formatDuration, formatSize } from '../base/units.ts';
 import { printable } from '../recipe/quoted-value.ts';
-import type { Recipe } from '../recipe/recipe.ts';
+import { recipeWord, type Recipe } from '../recipe/recipe.ts';
 import type { LockedRecipe } from './lockfile.ts';
 import { lockedRecipe } from './recipe-inputs.ts';
 
@@ -27,9 +26,8 @@ export function checkDrift(locked: LockedRecipe, recipe: Recipe): void {
   if (changes.length === 0) return;
   const named = changes.slice(0, MOST_NAMED).join('; ');
   const more = changes.length > MOST_NAMED ? `; and ${changes.length - MOST_NAMED} more` : '';
-  const path = basename(recipe.file) === 'recipe.yaml' ? dirname(recipe.file) : recipe.file;
   const message = `the lockfile of \`${recipe.name}\` does not match its recipe: ${named}${more}`;
-  throw new RootcellarError('E_LOCK_DRIFT', message, { hint: `run \`rootcellar lock ${path}\`` });
+  throw new RootcellarError('E_LOCK_DRIFT', message, { hint: `run \`rootcellar lock ${recipeWord(recipe)}\`` });
 }
 
 function differences(path: string, before: Json | undefined, after: Json | undefined): readonly string[] {

@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path';
 import type { Architecture } from '../base/architecture.ts';
 import type { Digest } from '../base/digest.ts';
 import type { ImagePath } from '../base/image-path.ts';
@@ -16,6 +17,11 @@ export interface Recipe {
   readonly sandbox: SandboxSettings;
   /** The recipe itself and every file that it names, in byte order of path. */
   readonly sources: readonly RecipeSource[];
+}
+
+/** What a user types for it: its folder, or the file where it is called otherwise than `recipe.yaml`. */
+export function recipeWord({ file }: Pick<Recipe, 'file'>): string {
+  return basename(file) === 'recipe.yaml' ? dirname(file) : file;
 }
 
 export interface DebianBase {

@@ -18,7 +18,7 @@ export type Failure =
  * address says so.
  */
 export function downloadError(artifact: Artifact, failures: readonly Failure[]): RootcellarError {
-  const what = `${artifact.kind} \`${fileName(artifact)}\``;
+  const what = artifactTitle(artifact);
   const mismatch = failures.find((failure) => failure.kind === 'mismatch');
   if (mismatch !== undefined) {
     const { url, expected, got } = mismatch;
@@ -40,6 +40,11 @@ export function downloadError(artifact: Artifact, failures: readonly Failure[]):
     });
   }
   return new RootcellarError('E_DOWNLOAD', `${what}: could not be downloaded: ${tried}`, { hint: hintFor(failures) });
+}
+
+/** What kind of file it is, and its name. */
+export function artifactTitle(artifact: Artifact): string {
+  return `${artifact.kind} \`${fileName(artifact)}\``;
 }
 
 function fileName(artifact: Artifact): string {

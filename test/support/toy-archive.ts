@@ -16,13 +16,16 @@ export interface ToyDeb {
   readonly architecture?: string;
   /** More control fields, such as `{ Depends: 'b (>= 1)' }`. */
   readonly fields?: Readonly<Record<string, string>>;
-  /** Content by path, such as `{ 'usr/bin/x': '…' }`; `{ link }` makes a symbolic link. */
-  readonly files?: Readonly<Record<string, string | Uint8Array | { readonly link: string }>>;
+  /** Content by path, such as `{ 'usr/bin/x': '…' }`. */
+  readonly files?: Readonly<Record<string, ToyFile>>;
   /** Maintainer scripts by name, such as `{ postinst: '#!/bin/sh\n' }`. */
   readonly scripts?: Readonly<Record<string, string>>;
   /** `main` when not given. */
   readonly component?: string;
 }
+
+/** `link` makes a symbolic link, `program` a file that can be executed. */
+export type ToyFile = string | Uint8Array | { readonly link: string } | { readonly program: Uint8Array };
 
 export interface ToyArchiveOptions {
   /** Packages by suite, such as `{ trixie: [...], 'trixie-security': [...] }`. */
@@ -187,10 +190,11 @@ async function publishDeb(deb: ToyDeb, { folder, server, debs }: Workshop): Prom
   return `${control}Filename: ${path}\nSize: ${content.length}\nSHA256: ${sha256(content)}\n`;
 }
 
-async function makeFile(path: string, content: string | Uint8Array | { readonly link: string }): Promise<void> {
+async function makeFile(path: string, content: ToyFile): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  if (typeof content === 'object' && 'link' in content) await symlink(content.link, path);
-  else await writeFile(path, content);
+  if (typeof content === 'string' || content instanceof Uint8Array) await writeFile(path, content);
+  else if ('link' in content) await symlink(content.link, path);
+  else await writeFile(path, content.program, { mode: 0o755 });
 }
 
 function releaseText(release: {

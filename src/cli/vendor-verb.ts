@@ -1,0 +1,50 @@
+import { resolve } from 'node:path';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import { formatSize } from '../base/units.ts';
+import { checkDrift } from '../lock/drift.ts';
+import type { VendorResult } from '../vendor-artifacts.ts';
+import { defaultVendor } from './artifact-supply.ts';
+import { wantedArchitectures } from './architectures.ts';
+import type { CommandContext } from './command-context.ts';
+import type { VendorFlags } from './command-line.ts';
+import { requiredLockfile } from './lock-verb.ts';
+import { openRecipe, withPipeline } from './pipeline.ts';
+
+/** `rootcellar vendor`. Throws E_LOCK_MISSING and E_LOCK_DRIFT, and what downloads throw. */
+export async function vendorVerb(context: CommandContext, path: string, flags: VendorFlags): Promise<number> {
+  const recipe = await openRecipe(path);
+  const lock = await requiredLockfile(recipe);
+  checkDrift(lock.recipe, recipe);
+  const architectures = wantedArchitectures(recipe, flags.arch);
+  const { output, prune = false } = flags;
+  if (output === '')
+    throw new RootcellarError('E_USAGE', '-o: names no folder', { hint: 'give -o the path of a folder' });
+  const folder = output === undefined ? defaultVendor(recipe) : resolve(output);
+  const { vendorArtifacts } = await import('../vendor-artifacts.ts');
+  const result = await withPipeline(context, (pipeline) =>
+    vendorArtifacts({ recipe, lock, architectures, folder, prune }, pipeline),
+  );
+  context.reporter.result(summaryText(folder, result, prune), {
+    folder,
+    files: result.files.map(({ path: file, isKept, artifact: { kind, name, version, size, digest } }) => {
+      return { path: file, kind, name, version, size, digest, kept: isKept };
+    }),
+    [prune ? 'removed' : 'others']: result.others,
+  });
+  return 0;
+}
+
+/** Each file with its size, then the sum of each kind; what was there already is not told apart but in the sum. */
+function summaryText(folder: string, { files, others }: VendorResult, prune: boolean): string {
+  const lines = files.map(({ path, artifact }) => `${formatSize(artifact.size).padStart(9)}  ${path}\n`);
+  const bytes = files.reduce((sum, { artifact }) => sum + artifact.size, 0);
+  const kept = files.filter(({ isKept }) => isKept).length;
+  const sum = `${folder}: ${files.length} artifacts, ${formatSize(bytes)}; ${kept} were there already\n`;
+  return `${lines.join('')}${sum}${othersText(others, prune)}`;
+}
+
+function othersText(others: readonly string[], prune: boolean): string {
+  if (others.length === 0) return '';
+  if (prune) return `removed ${others.length} that the lockfile does not name\n`;
+  return `${others.length} more are there that the lockfile does not name; --prune removes them\n`;
+}
