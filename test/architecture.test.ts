@@ -69,6 +69,7 @@ const EFFECT_FILES: readonly string[] = [
   'store/flock.ts',
   'store/images.ts',
   'store/kernel-lock.ts',
+  'store/leftovers.ts',
   'store/partial-file.ts',
   'store/put-image.ts',
   'store/rootfs-comparison.ts',

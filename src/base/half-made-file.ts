@@ -8,8 +8,8 @@ import { isErrno } from './rootcellar-error.ts';
 const NAME = /^\.rootcellar-([0-9a-f]{12})-(\d{1,10})-[0-9a-f]{12}\.tmp$/;
 
 /**
- * A name beside `path` for the file that is to take its place by a rename, and which says whose it is. Half-made files
- * of processes that were killed are removed from that folder first, those of living ones and of other machines are not.
+ * A name beside `path` for the file or folder that is to take its place by a rename, and which says whose it is. What
+ * processes that were killed half-made in that folder is removed first; that of living ones and of other machines is not.
  */
 export function halfMadeFile(path: string): string {
   const folder = dirname(path);
@@ -31,7 +31,7 @@ function thisMachine(): string {
 function sweep(folder: string, machine: string): void {
   for (const name of namesIn(folder)) {
     const [, maker, id] = NAME.exec(name) ?? [];
-    if (maker === machine && !isAlive(Number(id))) rmSync(join(folder, name), { force: true });
+    if (maker === machine && !isAlive(Number(id))) rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
 

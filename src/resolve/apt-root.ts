@@ -1,20 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import {
-  copyFile,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  stat,
-  symlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestOf, shortDigest } from '../base/digest.ts';
+import { halfMadeFile } from '../base/half-made-file.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import type { WantedVersions } from './agreement.ts';
 import {
@@ -28,7 +17,7 @@ import {
 } from './apt-config.ts';
 import { formatSources, parseListFile, parseSourcesFile, type SourceEntry } from './debian-sources.ts';
 import type { ResolverSettings } from './resolver-settings.ts';
-import { runTool, type ToolResult } from './run-tool.ts';
+import { runTool, syncFileSystem, type ToolResult } from './run-tool.ts';
 import { withTemporaryFolder } from './temporary-folder.ts';
 
 /** What this machine's apt is set up for. */
@@ -53,6 +42,8 @@ export interface AptRoot {
   readonly restoreLists: () => Promise<void>;
   /** Keeps the lists for later runs. */
   readonly keepLists: () => Promise<void>;
+  /** Has this run and later ones start from nothing. False when there was nothing of an earlier run. */
+  readonly forgetLists: () => Promise<boolean>;
   readonly setPins: (pins: WantedVersions) => Promise<void>;
   /** Undefined when there is no such file. */
   readonly read: (file: string) => Promise<Uint8Array | undefined>;
@@ -158,7 +149,8 @@ function aptRoot(folder: string, { settings, architecture }: AptRootOptions): Ap
       await writeFile(join(folder, 'etc/apt/sources.list.d/rootcellar.sources'), text);
     },
     restoreLists: () => restoreLists(cache, lists),
-    keepLists: () => keepLists(cache, lists),
+    keepLists: () => keepLists(cache, lists, settings),
+    forgetLists: () => forgetLists(cache, lists),
     setPins: (pins) => writeFile(join(folder, 'etc/apt/preferences.d/rootcellar.pref'), pinPreferences(pins)),
     read: (file) => readFile(file).catch(undefinedWhenMissing),
     stream: (file) => createReadStream(file, { highWaterMark: 1024 ** 2 }),
@@ -178,14 +170,35 @@ async function restoreLists(cache: string, lists: string): Promise<void> {
   }
 }
 
-async function keepLists(cache: string, lists: string): Promise<void> {
+/**
+ * What is not current afterwards is of an earlier run, or of one that was killed between two renames. Should another
+ * process need it at this moment, it or its next run starts from nothing.
+ */
+async function keepLists(cache: string, lists: string, settings: ResolverSettings): Promise<void> {
   await mkdir(cache, { recursive: true });
-  const folder = await mkdtemp(join(cache, 'lists-'));
-  await copyFiles(lists, folder);
-  const old = await readlinkIfThere(join(cache, 'current'));
-  await symlink(folder, `${folder}.link`);
-  await rename(`${folder}.link`, join(cache, 'current'));
-  if (old !== undefined) await rm(old, { recursive: true, force: true });
+  const copy = halfMadeFile(join(cache, 'lists'));
+  await mkdir(copy);
+  await copyFiles(lists, copy);
+  await syncFileSystem(copy, settings);
+  const name = `lists-${randomUUID()}`;
+  await rename(copy, join(cache, name));
+  const link = halfMadeFile(join(cache, 'current'));
+  await symlink(name, link);
+  await rename(link, join(cache, 'current'));
+  const others = (await readdir(cache)).filter((other) => other.startsWith('lists-') && other !== name);
+  await Promise.all(others.map((other) => rm(join(cache, other), { recursive: true, force: true })));
+}
+
+async function forgetLists(cache: string, lists: string): Promise<boolean> {
+  try {
+    await rm(join(cache, 'current'));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+  await rm(lists, { recursive: true, force: true });
+  await mkdir(join(lists, 'partial'), { recursive: true });
+  return true;
 }
 
 async function copyFiles(from: string, to: string): Promise<void> {
@@ -207,10 +220,6 @@ async function readIfThere(file: string): Promise<string | undefined> {
 
 async function readdirIfThere(folder: string): Promise<readonly string[]> {
   return (await readdir(folder).catch(undefinedWhenMissing)) ?? [];
-}
-
-async function readlinkIfThere(path: string): Promise<string | undefined> {
-  return await readlink(path).catch(undefinedWhenMissing);
 }
 
 function undefinedWhenMissing(error: unknown): undefined {

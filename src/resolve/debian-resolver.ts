@@ -48,6 +48,17 @@ const PACKAGE_NAME = /^[a-z0-9][a-z0-9+.-]*$/;
  * E_DEB_CONFLICT.
  */
 export async function resolveDebian(root: AptRoot, request: DebianRequest): Promise<DebianResolution> {
+  try {
+    return await resolveOnce(root, request);
+  } catch (error) {
+    if (!(error instanceof RootcellarError) || error.code !== 'E_ARCHIVE_UNTRUSTED') throw error;
+    // The lists of an earlier run may be damaged, and apt believes what it has: only fresh ones are proof.
+    if (!(await root.forgetLists())) throw error;
+    return await resolveOnce(root, request);
+  }
+}
+
+async function resolveOnce(root: AptRoot, request: DebianRequest): Promise<DebianResolution> {
   await updateIndexes(root, request);
   await root.setPins(request.pins);
   return await choosePackages(root, request);

@@ -1,15 +1,16 @@
-import { access, mkdir, readdir, rename, writeFile, mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, rename, writeFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pMap from 'p-map';
 import { ARCHITECTURE_FACTS } from '../base/architecture.ts';
 import { digestOf, shortDigest } from '../base/digest.ts';
+import { halfMadeFile } from '../base/half-made-file.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import type { AptRoot } from './apt-root.ts';
 import { choosePackages, type DebianRequest } from './debian-resolver.ts';
 import { tailOf } from './redact.ts';
 import type { Interpreter } from './resolution.ts';
 import type { ResolverSettings } from './resolver-settings.ts';
-import { runTool } from './run-tool.ts';
+import { runTool, syncFileSystem } from './run-tool.ts';
 
 /** The image's own interpreter and pip, unpacked into a folder; run in place, without privilege. */
 export interface UnpackedInterpreter {
@@ -58,10 +59,12 @@ async function unpackInto(folder: string, packages: readonly string[], request: 
   const archives = join(root.folder, 'var/cache/apt/archives');
   const debs = (await readdir(archives)).filter((name) => name.endsWith('.deb'));
   await mkdir(join(folder, '..'), { recursive: true });
-  const partial = await mkdtemp(`${folder}.partial-`);
+  const partial = halfMadeFile(folder);
+  await mkdir(partial);
   try {
     await pMap(debs, (name) => unpackDeb(join(archives, name), partial, settings), { concurrency: 2 });
     await writeScript(partial, folder, request);
+    await syncFileSystem(partial, settings);
     await rename(partial, folder);
   } catch (error) {
     await rm(partial, { recursive: true, force: true });

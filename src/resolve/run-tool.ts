@@ -46,6 +46,18 @@ export async function runTool(run: ToolRun): Promise<ToolResult | undefined> {
   return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
 }
 
+/**
+ * For a folder that is to get a name for good and is never looked into again: it must be whole after a loss of power too.
+ * One syncfs(2), by way of coreutils.
+ */
+export async function syncFileSystem(
+  folder: string,
+  { environment, signal }: { readonly environment: Environment; readonly signal?: AbortSignal | undefined },
+): Promise<void> {
+  const sync = { program: 'sync', arguments: ['--file-system', folder], environment, folder, signal };
+  await runTool({ ...sync, timeoutMs: 600_000 });
+}
+
 function cancelled(run: ToolRun): RootcellarError {
   return new RootcellarError('E_CANCELLED', `${run.program}: stopped`);
 }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { fstatSync, statSync } from 'node:fs';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 
 export interface LockRequest {
@@ -27,6 +28,13 @@ export async function lockDescriptor(descriptor: number, { wait, signal }: LockR
   throw new RootcellarError('E_STORE_INVALID', `the store: its files cannot be locked: ${errors.trim()}`, {
     hint: 'apt-get install util-linux, or set ROOTCELLAR_HOME to a folder on a local disk',
   });
+}
+
+/** Whether `path` still names the open file `descriptor`. */
+export function isSameFile(descriptor: number, path: string): boolean {
+  const named = statSync(path, { throwIfNoEntry: false });
+  const open = fstatSync(descriptor);
+  return named !== undefined && named.ino === open.ino && named.dev === open.dev;
 }
 
 interface FlockEnd {

@@ -1,7 +1,6 @@
 import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { isErrno } from '../base/rootcellar-error.ts';
-import { lockDescriptor } from './flock.ts';
-import { isSameFile } from './session.ts';
+import { isSameFile, lockDescriptor } from './flock.ts';
 import { onDisk } from './store-error.ts';
 import type { Store } from './store.ts';
 

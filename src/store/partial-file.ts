@@ -76,12 +76,6 @@ export class PartialFile {
     });
   }
 
-  /** Throws the bytes away. */
-  async discard(): Promise<void> {
-    await rm(this.#path(), { force: true });
-    await rm(this.#validatorPath(), { force: true });
-  }
-
   async close(): Promise<void> {
     await this.#file.close();
   }
@@ -93,6 +87,12 @@ export class PartialFile {
   #validatorPath(): string {
     return `${this.#path()}.from`;
   }
+}
+
+/** Throws away what is there of an artifact that has come otherwise. Only for the holder of its lock. */
+export async function removePartial(store: Store, digest: Digest): Promise<void> {
+  const path = store.path('partial', hexOf(digest));
+  await Promise.all([path, `${path}.from`].map((file) => rm(file, { force: true })));
 }
 
 async function readIfThere(path: string): Promise<string> {

@@ -1,18 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { chmodSync, closeSync, constants, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '../base/rootcellar-error.ts';
-import { lockDescriptor } from './flock.ts';
+import { isSameFile, lockDescriptor } from './flock.ts';
+import { findLeftovers } from './leftovers.ts';
 
 /** A process's own folder for half-made files, below `tmp/`; locked for as long as the process lives. */
 export interface Session {
@@ -20,10 +11,10 @@ export interface Session {
   readonly descriptor: number;
 }
 
-/** Makes a session and removes what dead ones left behind. */
-export async function openSession(temporary: string): Promise<Session> {
-  await sweep(temporary);
-  return createSession(temporary);
+/** Makes a session in the store at `home`, and removes what dead processes left behind. */
+export async function openSession(home: string): Promise<Session> {
+  await findLeftovers(home, { remove: true });
+  return createSession(join(home, 'tmp'));
 }
 
 export function closeSession({ folder, descriptor }: Session): void {
@@ -31,19 +22,11 @@ export function closeSession({ folder, descriptor }: Session): void {
   closeSync(descriptor);
 }
 
-/** Whether `path` still names the open file `descriptor`. */
-export function isSameFile(descriptor: number, path: string): boolean {
-  const named = statSync(path, { throwIfNoEntry: false });
-  const open = fstatSync(descriptor);
-  return named !== undefined && named.ino === open.ino && named.dev === open.dev;
-}
-
 /** Between making a folder and locking it, a sweep of another process may remove it: then it makes another one. */
 async function createSession(temporary: string): Promise<Session> {
   const folder = join(temporary, randomUUID());
   mkdirSync(folder);
-  chmodSync(folder, 0o711);
-  const descriptor = openFolder(folder);
+  const descriptor = openNew(folder);
   if (descriptor === undefined) return createSession(temporary);
   const isLocked = await lockDescriptor(descriptor, { wait: false });
   if (isLocked && isSameFile(descriptor, folder)) return { folder, descriptor };
@@ -51,27 +34,13 @@ async function createSession(temporary: string): Promise<Session> {
   return createSession(temporary);
 }
 
-/** Removes the folders that no living process has locked. */
-async function sweep(temporary: string): Promise<void> {
-  await Promise.all(readdirSync(temporary).map((name) => sweepFolder(join(temporary, name))));
-}
-
-async function sweepFolder(folder: string): Promise<void> {
-  const descriptor = openFolder(folder);
-  if (descriptor === undefined) return;
+/** Undefined when a sweep has removed it already. */
+function openNew(folder: string): number | undefined {
   try {
-    if (await lockDescriptor(descriptor, { wait: false })) rmSync(folder, { recursive: true, force: true });
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** Undefined when it is gone. */
-function openFolder(folder: string): number | undefined {
-  try {
+    chmodSync(folder, 0o711);
     return openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   } catch (error) {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
+    if (isErrno(error, 'ENOENT')) return undefined;
     throw error;
   }
 }

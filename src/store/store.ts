@@ -74,7 +74,7 @@ export class Store {
 
   /** One for all callers; after a failure the next caller tries again. */
   async #openSession(): Promise<Session> {
-    this.#session ??= openSession(this.path('tmp'));
+    this.#session ??= openSession(this.home);
     const session = this.#session;
     try {
       return await session;

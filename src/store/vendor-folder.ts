@@ -10,6 +10,7 @@ import type { Artifact } from '../resolve/resolution.ts';
 import { artifactPath, hasArtifact } from './artifacts.ts';
 import { publish, syncFolder, withTemporary } from './durable-file.ts';
 import { withLock } from './kernel-lock.ts';
+import { removePartial } from './partial-file.ts';
 import { damaged, onDisk } from './store-error.ts';
 import type { Store } from './store.ts';
 import { VENDOR_INDEX, VENDOR_PLACES, vendorPaths, type VendoredArtifact } from './vendor-names.ts';
@@ -35,8 +36,10 @@ export async function takeVendored(
       onDisk(store.home, () =>
         withTemporary(store, async (temporary) => {
           const fault = await writeCopy(temporary, { file, artifact, signal });
-          if (fault === undefined) await publish(temporary, artifactPath(store, digest));
-          return fault;
+          if (fault !== undefined) return fault;
+          await publish(temporary, artifactPath(store, digest));
+          await removePartial(store, digest);
+          return undefined;
         }),
       ),
     );

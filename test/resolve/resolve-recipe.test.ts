@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_LIMITS, type Recipe } from '../../src/recipe/recipe.ts';
@@ -116,6 +116,31 @@ describe.skipIf(!hasTools)('resolveRecipe() from a toy archive', { timeout: 60_0
     await machine.resolve();
     machine.archive.server.faults.set('/debian/dists/toysuite/InRelease', { kind: 'drop' });
     await expect(machine.resolve()).rejects.toMatchObject({ code: 'E_DOWNLOAD' });
+  });
+
+  it('keeps the lists of its last run alone, and none of one that was killed', async () => {
+    await using machine = await toyMachine();
+    await machine.resolve();
+    const [key = ''] = await readdir(join(machine.settings.cacheFolder, 'apt'));
+    const cache = join(machine.settings.cacheFolder, 'apt', key);
+    await mkdir(join(cache, 'lists-of-a-killed-run'));
+    await machine.archive.publish({ suites: { toysuite: DEBS }, date: 'Sun, 13 Sep 2026 07:55:41 UTC' });
+    await machine.resolve();
+    expect((await readdir(cache)).map((name) => name.replace(/^lists-.*/, 'lists'))).toEqual(['current', 'lists']);
+    expect(await readdir(join(cache, 'current'))).toHaveLength(2);
+  });
+
+  it('starts from nothing when the lists of an earlier run are damaged', async () => {
+    await using machine = await toyMachine();
+    const first = await machine.resolve();
+    const [key = ''] = await readdir(join(machine.settings.cacheFolder, 'apt'));
+    const kept = join(machine.settings.cacheFolder, 'apt', key, 'current');
+    const packages = (await readdir(kept)).find((name) => name.endsWith('_Packages')) ?? '';
+    const text = await readFile(join(kept, packages), 'utf8');
+    await writeFile(join(kept, packages), text.replace('Description: toy', 'Description: boy'));
+    expect(await machine.resolve()).toEqual(first);
+    await writeFile(join(kept, packages), text.replace('Description: toy', 'Description: boy'));
+    expect(await machine.resolve()).toEqual(first);
   });
 
   it('names all unknown packages at once, with the names that were meant', async () => {
