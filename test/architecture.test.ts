@@ -75,11 +75,14 @@ const EFFECT_FILES: readonly string[] = [
   'store/rootfs-comparison.ts',
   'store/rootfs-folder.ts',
   'store/session.ts',
+  'store/store-fault.ts',
   'store/store.ts',
   'store/tree-writer.ts',
   'store/unpacked.ts',
   'store/vendor-folder.ts',
+  'store/verify-generations.ts',
   'store/verify-image.ts',
+  'store/verify-store.ts',
 ];
 
 const EFFECT_MODULES =

@@ -159,13 +159,7 @@ function addLookingVerbs(program: Command, run: Run): void {
     const { showVerb } = await import('./show-verb.ts');
     await run(flags, (context) => showVerb(context, image));
   });
-  addVerb(program, 'verify <image>', {
-    summary: 'compute every digest of an image again',
-    example: 'verify python',
-  }).action(async (image: string, flags: CommonFlags) => {
-    const { verifyVerb } = await import('./verify-verb.ts');
-    await run(flags, (context) => verifyVerb(context, image));
-  });
+  addVerifyVerb(program, run);
   addVerb(program, 'doctor', {
     summary: 'what this machine can do, and what to do about the rest',
     example: 'doctor',
@@ -173,6 +167,24 @@ function addLookingVerbs(program: Command, run: Run): void {
     const { doctorVerb } = await import('./doctor-verb.ts');
     await run(flags, doctorVerb);
   });
+}
+
+function addVerifyVerb(program: Command, run: Run): void {
+  addVerb(program, 'verify [image]', {
+    summary: 'compute every digest of an image, or of the whole store, again',
+    example: 'verify python',
+  })
+    .option('--store', 'check everything in the store instead of one image')
+    .option('--repair', 'with --store: remove what is damaged and can be made anew')
+    .action(async (image: string | undefined, flags: CommonFlags & VerifyFlags) => {
+      const { verifyVerb } = await import('./verify-verb.ts');
+      await run(flags, (context) => verifyVerb(context, image, flags));
+    });
+}
+
+export interface VerifyFlags {
+  readonly store?: boolean;
+  readonly repair?: boolean;
 }
 
 export interface LockFlags {

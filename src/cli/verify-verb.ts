@@ -1,11 +1,29 @@
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { verifyImage } from '../store/verify-image.ts';
 import type { CommandContext } from './command-context.ts';
+import type { VerifyFlags } from './command-line.ts';
 import { namedImage } from './named-image.ts';
 import { withPipeline } from './pipeline.ts';
 
 /** `rootcellar verify`. Throws E_VERIFY_FAILED with one problem for each thing that is wrong. */
-export async function verifyVerb(context: CommandContext, word: string): Promise<number> {
+export async function verifyVerb(
+  context: CommandContext,
+  word: string | undefined,
+  { store = false, repair = false }: VerifyFlags,
+): Promise<number> {
+  if (store === (word !== undefined) || (repair && !store)) throw wrongWords();
+  if (word !== undefined) return verifyOne(context, word);
+  const { verifyStoreVerb } = await import('./verify-store-verb.ts');
+  return verifyStoreVerb(context, { repair });
+}
+
+function wrongWords(): RootcellarError {
+  return new RootcellarError('E_USAGE', 'verify: takes an image, or --store, which may be repaired', {
+    hint: 'rootcellar verify IMAGE, or rootcellar verify --store --repair',
+  });
+}
+
+async function verifyOne(context: CommandContext, word: string): Promise<number> {
   const { image, faults } = await withPipeline(context, async (pipeline) => {
     const found = await namedImage(word, pipeline);
     return { image: found, faults: await verifyImage(pipeline.store, found) };

@@ -30,7 +30,8 @@ export async function verifyImage(store: Store, image: Image): Promise<readonly 
   return existsSync(folder) ? [...faults, ...(await compareFolder(folder, tree))] : faults;
 }
 
-async function verifyPack(store: Store, key: Digest): Promise<readonly string[]> {
+/** Reads every content of an unpacked artifact. */
+export async function verifyPack(store: Store, key: Digest): Promise<readonly string[]> {
   const { fault } = await attempt(async () => {
     const index = loadPackIndex(packPath(store, key));
     const contents = openContents(store, [key], { verify: true });
@@ -48,7 +49,8 @@ function readAll(contents: Contents, digest: Digest, size: number): void {
   for (const chunk of contents.chunks(digest, size)) if (chunk.length === 0) return;
 }
 
-async function verifyTar(store: Store, image: Image, tree: Tree): Promise<readonly string[]> {
+/** Packs the tree again. */
+export async function verifyTar(store: Store, image: Image, tree: Tree): Promise<readonly string[]> {
   const { fault } = await attempt(async () => {
     const contents = imageContents(store, image);
     try {
