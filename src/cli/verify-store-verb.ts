@@ -39,8 +39,13 @@ function hintOf(path: string, remedy: StoreFault['remedy']): string {
   }
 }
 
+/** What processes work with at this moment. */
+const UNSETTLED: ReadonlySet<string> = new Set(['tmp', 'locks', 'partial']);
+
 function summaryText(home: string, { leftovers, checked }: StoreReport, removed: readonly string[]): string {
-  const counts = [...checked].filter(([, count]) => count > 0).map(([folder, count]) => `${folder} ${count}`);
+  const counts = [...checked]
+    .filter(([folder]) => !UNSETTLED.has(folder))
+    .map(([folder, count]) => `${folder} ${count}`);
   const lines = [
     ...removed.map((path) => `${path}: removed\n`),
     `${home}: every byte is as promised (${counts.join(', ')})\n`,

@@ -54,18 +54,21 @@ const CHECKS: Readonly<Record<StoreFolder, Check>> = {
 export async function verifyStore(store: Store, { signal, progress }: StoreCheckOptions): Promise<StoreReport> {
   const faults: StoreFault[] = [];
   const checked = new Map<StoreFolder, number>();
-  for (const folder of foldersOf(CHECKS)) {
-    const names = readdirSync(store.path(folder));
-    progress({ kind: 'begin', step: 'check', title: `check ${folder}`, total: { items: names.length } });
-    for (const [items, name] of names.entries()) {
+  const folders = foldersOf(CHECKS).map((folder) => ({ folder, names: readdirSync(store.path(folder)) }));
+  const total = { items: folders.reduce((sum, { names }) => sum + names.length, 0) };
+  progress({ kind: 'begin', step: 'check', title: `check ${store.home}`, total });
+  let items = 0;
+  for (const { folder, names } of folders) {
+    checked.set(folder, names.length);
+    for (const name of names) {
       signal.throwIfAborted();
       const path = store.path(folder, name);
       faults.push(...(await CHECKS[folder]({ store, path, name, earlier: faults })));
-      progress({ kind: 'advance', step: 'check', done: { items: items + 1 } });
+      items += 1;
+      progress({ kind: 'advance', step: 'check', done: { items }, detail: folder });
     }
-    checked.set(folder, names.length);
-    progress({ kind: 'end', step: 'check', summary: `${folder}: ${names.length}` });
   }
+  progress({ kind: 'end', step: 'check', summary: `${total.items} things, ${faults.length} faults` });
   const present = faults.filter(({ path }) => statusOf(path) !== undefined);
   return { faults: present, leftovers: await findLeftovers(store.home, { remove: false }), checked };
 }

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -8,6 +7,7 @@ import { DEFAULT_LIMITS, type Recipe } from '../../src/recipe/recipe.ts';
 import { resolveRecipe } from '../../src/resolve/resolve-recipe.ts';
 import type { Resolution } from '../../src/resolve/resolution.ts';
 import { startToyIndex, type ToyWheel } from '../support/toy-index.ts';
+import { findUv, hasUv } from '../support/uv.ts';
 
 const LINES = ['numpy', 'pandas', 'httpx', 'pydantic'];
 
@@ -29,26 +29,16 @@ const RECIPE: Recipe = {
 
 /** Folders of PATH that have a uv are set apart, so that each resolver runs alone. */
 const PATH = (process.env['PATH'] ?? '').split(delimiter);
-const hasUv = (folder: string): boolean => spawnSync(join(folder, 'uv'), ['--version']).status === 0;
 
 let folder = '';
 let uvFolder: string | undefined;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'resolvers-agree-'));
-  uvFolder = PATH.find(hasUv) ?? installUv(join(folder, 'venv'));
+  uvFolder = findUv(join(folder, 'venv'));
 }, 180_000);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-function installUv(venv: string): string | undefined {
-  const steps: readonly (readonly [string, readonly string[]])[] = [
-    ['python3', ['-m', 'venv', venv]],
-    [join(venv, 'bin/pip'), ['install', '--quiet', 'uv']],
-  ];
-  const worked = steps.every(([program, parameters]) => spawnSync(program, parameters).status === 0);
-  return worked ? join(venv, 'bin') : undefined;
-}
 
 async function resolveOn(path: readonly string[], recipe: Recipe = RECIPE): Promise<Resolution> {
   const environment = { ...process.env, PATH: path.join(delimiter) };

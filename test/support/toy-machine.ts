@@ -1,15 +1,18 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { ARCHITECTURE_FACTS } from '../../src/base/architecture.ts';
 import { copyHostInterpreter } from '../assemble/host-interpreter.ts';
 import { startToyArchive, type ToyArchive, type ToyDeb, type ToyFile } from './toy-archive.ts';
 import { startToyIndex, type ToyIndex, type ToyWheel } from './toy-index.ts';
+import { findUv } from './uv.ts';
 
 /** A machine whose apt and whose package index know toys only, on loopback, so that a lock and a build take about a second. */
 export interface ToyMachine extends AsyncDisposable {
   readonly archive: ToyArchive;
   readonly index: ToyIndex;
+  /** Whether requirements can be resolved on it; that needs uv, because pip would need more than a toy interpreter. */
+  readonly hasUv: boolean;
   /** For commands that run on it. */
   readonly environment: Readonly<Record<string, string>>;
   /** Writes the recipe `name` below `folder` and gives its path. */
@@ -20,7 +23,8 @@ export interface ToyRecipe {
   readonly name: string;
   /** Of `toysuite`. */
   readonly packages: readonly string[];
-  readonly requirements?: readonly string[];
+  /** Left out where there is no uv. */
+  readonly requirements?: readonly string[] | undefined;
   /** More lines of YAML. */
   readonly more?: string;
 }
@@ -44,11 +48,24 @@ export async function startToyMachine({ debs = [], wheels = [] }: ToyMachineOpti
     configuration,
     `Dir::Etc::sourcelist "/dev/null"; Dir::Etc::sourceparts "${folder}/sources.list.d"; Acquire::Retries "0";\n`,
   );
+  const uv = findUv(join(folder, 'venv'));
+  if (uv === undefined) console.warn('NOT TESTED: Python requirements of toy recipes, because uv could not be had');
+  const path = [...(uv === undefined ? [] : [uv]), process.env['PATH'] ?? ''].join(delimiter);
   return {
     archive,
     index,
-    environment: { APT_CONFIG: configuration, HOME: folder, UV_NO_CONFIG: '1', PIP_CONFIG_FILE: '/dev/null' },
-    recipe: (place, recipe) => writeRecipe(join(place, recipe.name), recipe, index),
+    hasUv: uv !== undefined,
+    environment: {
+      PATH: path,
+      APT_CONFIG: configuration,
+      HOME: folder,
+      UV_NO_CONFIG: '1',
+      PIP_CONFIG_FILE: '/dev/null',
+    },
+    recipe: (place, recipe) => {
+      const known = uv === undefined ? { ...recipe, requirements: undefined } : recipe;
+      return writeRecipe(join(place, recipe.name), known, index);
+    },
     [Symbol.asyncDispose]: async () => {
       await Promise.all([archive.close(), index.close()]);
       await rm(folder, { recursive: true, force: true });
