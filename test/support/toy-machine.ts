@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
@@ -92,6 +93,8 @@ async function pythonDebs(): Promise<readonly ToyDeb[]> {
     const paths = await readdir(root, { recursive: true, withFileTypes: true });
     for (const entry of paths.filter((one) => one.isFile())) {
       const path = join(entry.parentPath, entry.name);
+      // Debug symbols would be most of what a build works on.
+      if (!path.endsWith('.py')) spawnSync('strip', ['--strip-debug', path]);
       files[placeOf(path, minor)] = { program: await readFile(path) };
     }
     const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
