@@ -31,7 +31,7 @@ it('halfMadeFile() removes what dead processes have left, and nothing else', () 
   const mine = halfMadeFile(join(folder, 'x'));
   const dead = mine.replace(`-${process.pid}-`, `-${deadProcess()}-`);
   const parents = mine.replace(`-${process.pid}-`, `-${process.ppid}-`);
-  const elsewhere = dead.replace(/rootcellar-.{12}/, 'rootcellar-0123456789ab');
+  const elsewhere = dead.replace(/\.rootcellar-.{12}/, '.rootcellar-0123456789ab');
   const others = [mine, parents, elsewhere, join(folder, '.rootcellar-notes.tmp'), join(folder, 'x')];
   for (const path of [dead, ...others]) writeFileSync(path, '');
   halfMadeFile(join(folder, 'y'));

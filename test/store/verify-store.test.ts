@@ -1,6 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
-  appendFileSync,
   chmodSync,
   existsSync,
   mkdirSync,
@@ -26,6 +26,7 @@ import { packPath, writeUnpacked } from '../../src/store/unpacked.ts';
 import { repairStore, verifyStore } from '../../src/store/verify-store.ts';
 import { fileEntry, scratchFolder, scratchStore, treeOf, unpackFiles } from './scratch-store.ts';
 
+const NOBODY = process.getuid?.() === 0 ? 65_534 : (process.getuid?.() ?? 0);
 const OPTIONS = { signal: new AbortController().signal, progress: noProgress };
 const CONTENTS = ['one', 'two'];
 const TREES = CONTENTS.map((content) => treeOf(fileEntry('a', content)));
@@ -210,15 +211,17 @@ describe('verifyStore()', () => {
   });
 
   it('sweeps folders into which their owner may not write', async () => {
-    const home = join(await scratchFolder(), 'home');
-    const store = await Store.open({ home });
-    await store.close();
-    mkdirSync(store.path('tmp', 'dead', 'rootfs', 'usr'), { recursive: true });
-    appendFileSync(store.path('tmp', 'dead', 'rootfs', 'usr', 'file'), '');
-    chmodSync(store.path('tmp', 'dead', 'rootfs', 'usr'), 0o555);
-    await store.temporaryPath();
-    expect(existsSync(store.path('tmp', 'dead'))).toBe(false);
-    await store.close();
+    const home = await scratchFolder();
+    const folder = join(home, 'tmp', 'dead', 'rootfs', 'usr');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'file'), '');
+    chmodSync(folder, 0o555);
+    execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, home]);
+    const module = JSON.stringify(new URL('../../dist/store/leftovers.js', import.meta.url).href);
+    const code = `(await import(${module})).findLeftovers(process.argv[1], { remove: true })`;
+    const own = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+    execFileSync(process.execPath, ['--input-type=module', '-e', code, home], { cwd: '/', ...own });
+    expect(existsSync(join(home, 'tmp', 'dead'))).toBe(false);
   });
 });
 
