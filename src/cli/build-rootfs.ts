@@ -1,4 +1,5 @@
 #!/usr/bin/env node
 import { buildRootfs, runCommandLine } from './command-line.ts';
+import { endProcess } from './end-process.ts';
 
-process.exitCode = await runCommandLine(process.argv.slice(2), buildRootfs);
+await endProcess(await runCommandLine(process.argv.slice(2), buildRootfs));

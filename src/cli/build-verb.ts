@@ -4,7 +4,7 @@ import { formatSize } from '../base/units.ts';
 import { findBuilt, lockedTarget } from '../built-image.ts';
 import type { BuildRequest } from '../build-image.ts';
 import { checkDrift } from '../lock/drift.ts';
-import { lockfilePath, readLockfile, writeLockfile } from '../lock/lockfile-files.ts';
+import { lockfilePath, writeLockfile } from '../lock/lockfile-files.ts';
 import type { Lockfile } from '../lock/lockfile.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import { recipeWord, type Recipe } from '../recipe/recipe.ts';
@@ -13,13 +13,13 @@ import { wantedArchitectures } from './architectures.ts';
 import { artifactSupply } from './artifact-supply.ts';
 import type { CommandContext } from './command-context.ts';
 import type { BuildFlags } from './command-line.ts';
-import { requiredLockfile } from './lock-verb.ts';
+import { missingLockfile } from './lock-verb.ts';
 import { outputPaths, type OutputPaths } from './output-paths.ts';
-import { openRecipe, withPipeline } from './pipeline.ts';
+import { knownLockfile, knownRecipe, withPipeline } from './pipeline.ts';
 
 /** `rootcellar build`, `build-rootfs`. */
 export async function buildVerb(context: CommandContext, path: string, flags: BuildFlags): Promise<number> {
-  const recipe = await openRecipe(path);
+  const recipe = await knownRecipe(path, context);
   const architectures = wantedArchitectures(recipe, flags.arch);
   const outputs = await outputPaths({ output: flags.output, name: recipe.name, architectures });
   for (const image of await withPipeline(context, (pipeline) =>
@@ -54,7 +54,8 @@ export async function buildRecipe(
 async function buildAll(recipe: Recipe, builds: Builds, context: PipelineContext): Promise<readonly Image[]> {
   const { architectures, outputs, flags } = builds;
   const pipeline = { ...context, ...(await artifactSupply(recipe, flags)) };
-  const lock = flags.locked === true ? await requiredLockfile(recipe) : await presentLockfile(recipe, pipeline);
+  const known = await knownLockfile(recipe, pipeline.store);
+  const lock = known.lock ?? (flags.locked === true ? missingLockfile(recipe) : await newLockfile(recipe, pipeline));
   checkDrift(lock.recipe, recipe);
   for (const architecture of architectures) lockedTarget(lock, architecture);
   const images: Image[] = [];
@@ -68,7 +69,8 @@ async function buildAll(recipe: Recipe, builds: Builds, context: PipelineContext
       lacking.push(...lackingProblems(error));
     }
     // After each: what one build has found out must not be lost when the next one fails.
-    if (flags.locked !== true) await writeLockfile(lockfilePath(recipe), withIdentities(lock, images));
+    const isWritten = known.isCanonical && hasIdentities(lock, images);
+    if (flags.locked !== true && !isWritten) await writeLockfile(lockfilePath(recipe), withIdentities(lock, images));
   }
   if (lacking.length > 0) throw RootcellarError.ofProblems(lacking);
   return images;
@@ -87,9 +89,7 @@ async function makeImage(request: BuildRequest, pipeline: PipelineContext): Prom
 }
 
 /** Without a lockfile, one is made, and that is said. */
-async function presentLockfile(recipe: Recipe, pipeline: PipelineContext): Promise<Lockfile> {
-  const present = await readLockfile(lockfilePath(recipe));
-  if (present !== undefined) return present;
+async function newLockfile(recipe: Recipe, pipeline: PipelineContext): Promise<Lockfile> {
   if (pipeline.offline === true) throw lockedElsewhere(recipe);
   const { lockRecipe } = await import('../lock-recipe.ts');
   const { lock } = await lockRecipe({ recipe, upgrade: 'none' }, pipeline);
@@ -106,6 +106,10 @@ function lockedElsewhere(recipe: Recipe): RootcellarError {
   const message = `\`${lockfilePath(recipe)}\`: there is no lockfile, and making one needs the network`;
   const hint = `rootcellar lock ${recipeWord(recipe)}, where there is a network`;
   return new RootcellarError('E_LOCK_MISSING', message, { hint });
+}
+
+function hasIdentities(lock: Lockfile, images: readonly Image[]): boolean {
+  return images.every(({ architecture, diffId }) => lock.targets.get(architecture)?.diffId === diffId);
 }
 
 /** A first build finds out what the lockfile then promises. */

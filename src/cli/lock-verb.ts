@@ -31,12 +31,14 @@ export async function lockVerb(context: CommandContext, path: string, flags: Loc
   return 0;
 }
 
+async function requiredLockfile(recipe: Recipe): Promise<Lockfile> {
+  return (await readLockfile(lockfilePath(recipe))) ?? missingLockfile(recipe);
+}
+
 /** Throws E_LOCK_MISSING. */
-export async function requiredLockfile(recipe: Recipe): Promise<Lockfile> {
-  const path = lockfilePath(recipe);
-  const lock = await readLockfile(path);
-  if (lock !== undefined) return lock;
-  throw new RootcellarError('E_LOCK_MISSING', `\`${path}\`: there is no lockfile`, { hint: 'rootcellar lock RECIPE' });
+export function missingLockfile(recipe: Recipe): never {
+  const message = `\`${lockfilePath(recipe)}\`: there is no lockfile`;
+  throw new RootcellarError('E_LOCK_MISSING', message, { hint: 'rootcellar lock RECIPE' });
 }
 
 function contentText({ targets }: Lockfile): string {

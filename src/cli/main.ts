@@ -1,4 +1,5 @@
 #!/usr/bin/env node
 import { runCommandLine } from './command-line.ts';
+import { endProcess } from './end-process.ts';
 
-process.exitCode = Math.max(await runCommandLine(process.argv.slice(2)), Number(process.exitCode ?? 0));
+await endProcess(await runCommandLine(process.argv.slice(2)));

@@ -1,7 +1,11 @@
+import { isWrittenSo, lockfilePath, readLockfile } from '../lock/lockfile-files.ts';
+import type { Lockfile } from '../lock/lockfile.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
+import { readOnce } from '../readings.ts';
+import { locateRecipe } from '../recipe/recipe-location.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { Store } from '../store/store.ts';
-import { storeHome } from '../store/store-home.ts';
+import { storeHome, type StoreOwner } from '../store/store-home.ts';
 import type { CommandContext } from './command-context.ts';
 
 /** Does `action` with this user's store open, and closes it whatever happens. */
@@ -17,6 +21,27 @@ export async function withPipeline<T>(
   } finally {
     await store.close();
   }
+}
+
+/** Like `openRecipe`, but read only if it has changed since the last time. */
+export async function knownRecipe(path: string, { environment, uid }: StoreOwner): Promise<Recipe> {
+  const { file } = await locateRecipe(path);
+  return readOnce({ kind: 'recipe', file, home: storeHome({ environment, uid }) }, () => openRecipe(path));
+}
+
+export interface KnownLockfile {
+  readonly lock: Lockfile | undefined;
+  /** Whether to write it again would change nothing. */
+  readonly isCanonical: boolean;
+}
+
+/** The recipe's lockfile, read only if it has changed since the last time. */
+export async function knownLockfile(recipe: Recipe, { home }: Store): Promise<KnownLockfile> {
+  const file = lockfilePath(recipe);
+  return readOnce({ kind: 'lockfile', file, home }, async () => {
+    const lock = await readLockfile(file);
+    return { lock, isCanonical: lock !== undefined && (await isWrittenSo(file, lock)) };
+  });
 }
 
 /** The recipe at `path`, a file or the folder of a `recipe.yaml`. */

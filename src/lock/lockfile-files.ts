@@ -7,7 +7,6 @@ import type { FileContentResult } from '../recipe/bounded-file.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { decodeUtf8 } from '../recipe/utf8-text.ts';
-import { formatLockfile, parseLockfile } from './lockfile-text.ts';
 import type { Lockfile } from './lockfile.ts';
 
 const LARGEST = 64 * 1024 ** 2;
@@ -22,10 +21,17 @@ export async function readLockfile(path: string): Promise<Lockfile | undefined> 
   const result = await readBoundedFile(path, LARGEST);
   if (result.kind === 'missing') return undefined;
   const text = result.kind === 'content' ? decodeUtf8(result.content) : undefined;
-  if (text !== undefined) return parseLockfile(text, path);
+  // Loaded only now: who has the lockfile in memory already needs no parser.
+  if (text !== undefined) return (await import('./lockfile-text.ts')).parseLockfile(text, path);
   throw new RootcellarError('E_LOCK_INVALID', `${quotedWord(path)} ${faultOf(result)}`, {
     hint: 'restore it from version control, or remove it and run `rootcellar lock`',
   });
+}
+
+/** Whether the file at `path` has just the bytes that `writeLockfile` would give it. */
+export async function isWrittenSo(path: string, lock: Lockfile): Promise<boolean> {
+  const { formatLockfile } = await import('./lockfile-text.ts');
+  return holds(path, Buffer.from(formatLockfile(lock), 'utf8'));
 }
 
 /**
@@ -33,6 +39,7 @@ export async function readLockfile(path: string): Promise<Lockfile | undefined> 
  * Throws E_LOCK_WRITE, and E_DISK_FULL.
  */
 export async function writeLockfile(path: string, lock: Lockfile): Promise<void> {
+  const { formatLockfile } = await import('./lockfile-text.ts');
   const content = Buffer.from(formatLockfile(lock), 'utf8');
   try {
     await refuseSpecialFile(path);

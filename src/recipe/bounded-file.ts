@@ -1,8 +1,10 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, realpath, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import { digestOf } from '../base/digest.ts';
 import type { Digest } from '../base/digest.ts';
 import { isErrno } from '../base/rootcellar-error.ts';
 import { formatSize } from '../base/units.ts';
@@ -13,11 +15,56 @@ export type FileContentResult =
   | { readonly kind: 'missing' }
   | { readonly kind: 'refused'; readonly fault: string };
 
+/** A file as it was read: by path, or by name below a folder. Without a digest it could not be read, or was not there. */
+export interface FileRead {
+  readonly folder: string | undefined;
+  readonly name: string;
+  /** Infinite where only the digest was wanted. */
+  readonly mostBytes: number;
+  readonly digest: Digest | undefined;
+}
+
+const watching = new AsyncLocalStorage<FileRead[]>();
+
+/** Does `action`, and tells which files it has read by the functions of this file. */
+export async function watchReads<T>(
+  action: () => Promise<T>,
+): Promise<{ readonly value: T; readonly reads: readonly FileRead[] }> {
+  const reads: FileRead[] = [];
+  const value = await watching.run(reads, action);
+  return { value, reads };
+}
+
+/** Whether reading the file again gives what it gave then. */
+export async function isReadAgain({ folder, name, mostBytes, digest }: FileRead): Promise<boolean> {
+  if (folder !== undefined && mostBytes === Number.POSITIVE_INFINITY) {
+    return digestOfResult(await digestBelow(folder, name)) === digest;
+  }
+  const result = await (folder === undefined ? readFile(name, mostBytes) : readBelow(folder, name, mostBytes));
+  return digestOfResult(result) === digest;
+}
+
+type Result = FileContentResult | { readonly kind: 'outside' };
+
+function noted<T extends Result | DigestResult>(result: T, read: Omit<FileRead, 'digest'>): T {
+  watching.getStore()?.push({ ...read, digest: digestOfResult(result) });
+  return result;
+}
+
+function digestOfResult(result: Result | DigestResult): Digest | undefined {
+  if (result.kind === 'digest') return result.digest;
+  return result.kind === 'content' ? digestOf(result.content) : undefined;
+}
+
 /**
  * Reads a regular file of at most `mostBytes`. Never blocks on a FIFO or device, and reads nothing of a file that is too large.
  * Follows symbolic links.
  */
 export async function readBoundedFile(path: string, mostBytes: number): Promise<FileContentResult> {
+  return noted(await readFile(path, mostBytes), { folder: undefined, name: path, mostBytes });
+}
+
+async function readFile(path: string, mostBytes: number): Promise<FileContentResult> {
   try {
     // Looked at before it is opened, because opening alone makes some devices act.
     if (!(await stat(path)).isFile()) return { kind: 'refused', fault: 'is not a regular file' };
@@ -35,15 +82,15 @@ export async function readBoundedFile(path: string, mostBytes: number): Promise<
 /**
  * `readBoundedFile` of a path below `folder`, which must be a real path; `outside` when a symbolic link leads out of it.
  */
-export async function readFileBelow(
-  folder: string,
-  name: string,
-  mostBytes: number,
-): Promise<FileContentResult | { readonly kind: 'outside' }> {
+export async function readFileBelow(folder: string, name: string, mostBytes: number): Promise<Result> {
+  return noted(await readBelow(folder, name, mostBytes), { folder, name, mostBytes });
+}
+
+async function readBelow(folder: string, name: string, mostBytes: number): Promise<Result> {
   try {
     const path = await realpath(join(folder, name));
     if (!path.startsWith(folder.endsWith(sep) ? folder : folder + sep)) return { kind: 'outside' };
-    return await readBoundedFile(path, mostBytes);
+    return await readFile(path, mostBytes);
   } catch (error) {
     return resultOfError(error);
   }
@@ -83,6 +130,10 @@ export type DigestResult =
 
 /** The digest of a regular file of any size below `folder`, which must be a real path. */
 export async function digestFileBelow(folder: string, name: string): Promise<DigestResult> {
+  return noted(await digestBelow(folder, name), { folder, name, mostBytes: Number.POSITIVE_INFINITY });
+}
+
+async function digestBelow(folder: string, name: string): Promise<DigestResult> {
   try {
     const path = await realpath(join(folder, name));
     if (!path.startsWith(folder.endsWith(sep) ? folder : folder + sep)) return { kind: 'outside' };

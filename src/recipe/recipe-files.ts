@@ -1,13 +1,13 @@
-import { realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { byteOrder } from '../base/byte-order.ts';
 import { digestOf } from '../base/digest.ts';
 import type { ImagePath } from '../base/image-path.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { Problem, SourcePlace } from '../base/rootcellar-error.ts';
 import { formatSize } from '../base/units.ts';
-import { readBoundedFile, readFileBelow, resultOfError } from './bounded-file.ts';
+import { readBoundedFile, readFileBelow } from './bounded-file.ts';
 import { quotedWord } from './quoted-value.ts';
+import { locateRecipe, recipeNotFound, type RecipeLocation } from './recipe-location.ts';
 import type { Recipe, RecipeFile } from './recipe.ts';
 import { parseRecipe } from './recipe-reader.ts';
 import type { RecipeText } from './recipe-reader.ts';
@@ -16,7 +16,6 @@ import { readPythonRequirements } from './recipe-requirements.ts';
 import type { SyscallVocabulary } from './syscall-vocabulary.ts';
 import { brokenUtf8Place, decodeUtf8 } from './utf8-text.ts';
 
-const RECIPE_NAME = 'recipe.yaml';
 const LARGEST_TEXT = 1024 ** 2;
 const LARGEST_FILE = 16 * 1024 ** 2;
 const LARGEST_TOGETHER = 64 * 1024 ** 2;
@@ -24,7 +23,8 @@ const LARGEST_TOGETHER = 64 * 1024 ** 2;
 /**
  * Reads a recipe and every file that it names. `path` is a recipe file or the folder of a `recipe.yaml`; links on the way to
  * the recipe itself are followed, and its folder is the one that it really lies in.
- * Throws E_RECIPE_* and E_REQUIREMENT_SYNTAX; all problems of the recipe together, then all problems of its files together.
+ * A function of what it reads by `bounded-file.ts` and of `vocabulary`, and of nothing else: it is not done again while the
+ * files are the same. Throws E_RECIPE_* and E_REQUIREMENT_SYNTAX; all problems of the recipe together, then all problems of its files together.
  */
 export async function readRecipe(path: string, vocabulary: SyscallVocabulary): Promise<Recipe> {
   const location = await locateRecipe(path);
@@ -45,31 +45,11 @@ export async function readRecipe(path: string, vocabulary: SyscallVocabulary): P
   };
 }
 
-interface Location {
-  /** Absolute, without symbolic links. */
-  readonly file: string;
-  /** As the user wrote it, for error texts. */
-  readonly shown: string;
-}
-
-async function locateRecipe(path: string): Promise<Location> {
-  try {
-    const shown = (await stat(path)).isDirectory() ? join(path, RECIPE_NAME) : path;
-    return { file: await realpath(resolve(shown)), shown };
-  } catch (error) {
-    const result = resultOfError(error);
-    throw notFound(path, result.kind === 'refused' ? result.fault : 'does not exist');
-  }
-}
-
-function notFound(path: string, fault: string): RootcellarError {
-  const hint = `name a recipe file, or a folder that has a \`${RECIPE_NAME}\``;
-  return new RootcellarError('E_RECIPE_NOT_FOUND', `the recipe ${quotedWord(path)} ${fault}`, { hint });
-}
-
-async function readRecipeText(location: Location): Promise<{ readonly text: string; readonly content: Uint8Array }> {
+async function readRecipeText(
+  location: RecipeLocation,
+): Promise<{ readonly text: string; readonly content: Uint8Array }> {
   const result = await readBoundedFile(location.file, LARGEST_TEXT);
-  if (result.kind === 'missing') throw notFound(location.shown, 'does not exist');
+  if (result.kind === 'missing') throw recipeNotFound(location.shown, 'does not exist');
   if (result.kind === 'refused') {
     const place = { file: location.shown, line: 1, column: 1 };
     const hint = `name a recipe file of at most ${formatSize(LARGEST_TEXT)}`;
@@ -86,7 +66,7 @@ async function readRecipeText(location: Location): Promise<{ readonly text: stri
 }
 
 interface Reading {
-  readonly location: Location;
+  readonly location: RecipeLocation;
   readonly recipe: RecipeText;
   /** What has been read, by path relative to the recipe's folder. */
   readonly contents: Map<string, Uint8Array>;
