@@ -43,6 +43,7 @@ export async function buildImage(request: BuildRequest, context: PipelineContext
   const prepared = await prepareArtifacts({ recipe, architecture, target, format: lock.format }, context);
   const compiled = await compileArtifacts({ recipe, lock, architecture, target, prepared }, context);
   const assembled = await assembleImage({ ...request, target, key, compiled }, context);
+  context.store.expectWriting();
   const { diffId, size } = await packImage({ ...assembled, promise: target.diffId, output: request.output }, context);
   const { tree, unpackedKeys, manifest } = assembled;
   return putImage(context.store, {

@@ -1,9 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { mergePart, type AssemblePart } from './assemble/assemble-tree.ts';
-import { compileBytecode } from './assemble/bytecode-compiler.ts';
 import { importableSources } from './assemble/bytecode-plan.ts';
-import { interpreterLayout, type InterpreterLayout } from './assemble/interpreter-files.ts';
-import { systemTree } from './assemble/system-tree.ts';
+import type { InterpreterLayout } from './assemble/interpreter-files.ts';
 import type { Contents, UnpackedArtifact } from './assemble/tree.ts';
 import type { Architecture } from './base/architecture.ts';
 import { canonicalJson } from './base/canonical-json.ts';
@@ -15,7 +13,6 @@ import type { PreparedArtifact } from './prepare-artifacts.ts';
 import type { Recipe } from './recipe/recipe.ts';
 import type { Interpreter } from './resolve/resolution.ts';
 import { openContents } from './store/contents.ts';
-import { materialisePaths } from './store/rootfs-folder.ts';
 import { readUnpacked, writeUnpacked } from './store/unpacked.ts';
 
 export interface CompileRequest {
@@ -91,6 +88,10 @@ async function compileMissing(
   const { prepared, missing, compiler, recipe } = request;
   const { architecture, interpreter } = compiler;
   const { store } = context;
+  // Loaded only now: most builds compile nothing.
+  const { interpreterLayout } = await import('./assemble/interpreter-files.ts');
+  const { systemTree } = await import('./assemble/system-tree.ts');
+  const { materialisePaths } = await import('./store/rootfs-folder.ts');
   const brought = await compiler.prepare();
   const keys = new Set([...prepared, ...brought].map(({ key }) => key));
   const contents = openContents(store, [...keys]);
@@ -120,6 +121,7 @@ async function compileAll(
   { missing, interpreter, layout, root, contents }: CompilerSetup,
   { store, signal, progress }: PipelineContext,
 ): Promise<ReadonlyMap<Digest, UnpackedArtifact>> {
+  const { compileBytecode } = await import('./assemble/bytecode-compiler.ts');
   const total = missing.reduce((sum, { files }) => sum + files, 0);
   progress({ kind: 'begin', step: 'compile', title: `compile ${total} Python files`, total: { items: total } });
   const compiled = new Map<Digest, UnpackedArtifact>();

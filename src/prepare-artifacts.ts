@@ -1,13 +1,10 @@
 import { availableParallelism } from 'node:os';
-import pMap from 'p-map';
-import { unpackArtifact } from './assemble/unpack-artifact.ts';
 import type { UnpackedArtifact } from './assemble/tree.ts';
 import type { Architecture } from './base/architecture.ts';
 import { canonicalJson } from './base/canonical-json.ts';
 import type { Digest } from './base/digest.ts';
 import { digestOf } from './base/digest.ts';
 import { RootcellarError } from './base/rootcellar-error.ts';
-import { fetchArtifacts } from './fetch-artifacts.ts';
 import type { LockedTarget } from './lock/lockfile.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import type { Recipe } from './recipe/recipe.ts';
@@ -52,6 +49,7 @@ export async function prepareArtifacts(
   }
   const missing = keyed.filter(({ key }) => !found.has(key));
   if (missing.length > 0) {
+    const { fetchArtifacts } = await import('./fetch-artifacts.ts');
     await fetchArtifacts({ ...request, artifacts: missing.map(({ artifact }) => artifact) }, context);
   }
   for (const { key, unpacked } of await unpackMissing(missing, request, context)) found.set(key, unpacked);
@@ -75,6 +73,8 @@ async function unpackMissing(
   context: PipelineContext,
 ): Promise<readonly PreparedArtifact[]> {
   if (missing.length === 0) return [];
+  // Loaded only now: most builds unpack nothing, and the readers of archives are many files.
+  const { default: pMap } = await import('p-map');
   const { signal, progress } = context;
   const total = { items: missing.length };
   progress({ kind: 'begin', step: 'unpack', title: `unpack ${missing.length} artifacts`, total });
@@ -102,6 +102,7 @@ async function unpackOne(
   { interpreter }: LockedTarget,
   { store }: PipelineContext,
 ): Promise<UnpackedArtifact> {
+  const { unpackArtifact } = await import('./assemble/unpack-artifact.ts');
   await verifyArtifact(store, artifact.digest);
   const source = await openArtifact(store, artifact.digest);
   try {

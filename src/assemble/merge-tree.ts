@@ -51,7 +51,9 @@ export function mergeArtifacts(parts: readonly MergePart[]): Tree {
 
 /** The same entries, in byte order of path: how every tree is kept. */
 export function sortedTree(entries: readonly Entry[]): Tree {
-  return new Map(entries.toSorted((a, b) => byteOrder(a.path, b.path)).map((entry) => [entry.path, entry]));
+  const tree = new Map<ImagePath, Entry>();
+  for (const entry of entries.toSorted((a, b) => byteOrder(a.path, b.path))) tree.set(entry.path, entry);
+  return tree;
 }
 
 /** A folder that nothing brings and something needs. */
@@ -60,7 +62,10 @@ export function plainDirectory(path: ImagePath): DirectoryEntry {
 }
 
 function candidatesOf(part: MergePart): readonly Candidate[] {
-  const files = new Map(part.entries.flatMap((entry) => (entry.kind === 'file' ? [[entry.path, entry]] : [])));
+  const hasLinks = part.entries.some(({ kind }) => kind === 'hardlink');
+  const files = new Map(
+    hasLinks ? part.entries.flatMap((entry) => (entry.kind === 'file' ? [[entry.path, entry]] : [])) : [],
+  );
   return part.entries.map((entry): Candidate => {
     if (entry.kind === 'file') return { part, path: entry.path, entry, file: entry };
     if (entry.kind !== 'hardlink') return { part, path: entry.path, entry, file: undefined };
@@ -96,10 +101,11 @@ function placedBehindLinks(
   links: ReadonlyMap<ImagePath, string>,
 ): readonly Candidate[] {
   const folders = new Map<ImagePath, ImagePath>();
+  const isPlain = plainFolders(links);
   return candidates.map((candidate) => {
     const own = candidate.path;
     const folder = candidate.entry.kind === 'directory' ? own : parentOf(own);
-    const followed = folders.get(folder) ?? followLinks(folder, (path) => links.get(path));
+    const followed = folders.get(folder) ?? (isPlain(folder) ? folder : followLinks(folder, (path) => links.get(path)));
     if (followed === undefined) {
       const text = `${label(candidate.part)}: \`/${own}\` lies behind links that lead in a circle`;
       throw new RootcellarError('E_ARTIFACT_INVALID', text);
@@ -109,6 +115,19 @@ function placedBehindLinks(
     if (candidate.entry.kind === 'directory') return { ...candidate, path: followed };
     return { ...candidate, path: followed === '' ? nameOf(own) : `${followed}/${nameOf(own)}` };
   });
+}
+
+/** Whether no component of a folder's path is a link: nearly all are so, and need no walk. */
+function plainFolders(links: ReadonlyMap<ImagePath, string>): (folder: ImagePath) => boolean {
+  const known = new Map<ImagePath, boolean>([['', true]]);
+  const isPlain = (folder: ImagePath): boolean => {
+    const before = known.get(folder);
+    if (before !== undefined) return before;
+    const plain = !links.has(folder) && isPlain(parentOf(folder));
+    known.set(folder, plain);
+    return plain;
+  };
+  return isPlain;
 }
 
 function groupedByPath(candidates: readonly Candidate[]): ReadonlyMap<ImagePath, readonly Candidate[]> {
@@ -167,8 +186,11 @@ function conflict(path: ImagePath, rivals: readonly Candidate[]): Problem {
 
 function filesAsFolders(winners: ReadonlyMap<ImagePath, Candidate>): readonly Problem[] {
   const faults = new Map<ImagePath, Candidate[]>();
+  const above = new Map<ImagePath, Candidate | undefined>();
   for (const candidate of winners.values()) {
-    const parent = nearestAbove(candidate.path, winners);
+    const folder = parentOf(candidate.path);
+    const parent = above.has(folder) ? above.get(folder) : nearestAbove(candidate.path, winners);
+    above.set(folder, parent);
     if (parent === undefined || parent.entry.kind === 'directory') continue;
     const rivals = faults.get(parent.path);
     if (rivals === undefined) faults.set(parent.path, [parent, candidate]);
@@ -199,7 +221,7 @@ function withHardLinks(winners: ReadonlyMap<ImagePath, Candidate>): readonly Ent
 }
 
 function entryAt(entry: Candidate['entry'], path: ImagePath): Entry {
-  return { ...entry, path };
+  return entry.path === path ? entry : { ...entry, path };
 }
 
 function missingParents(winners: ReadonlyMap<ImagePath, unknown>): readonly DirectoryEntry[] {

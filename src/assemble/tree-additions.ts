@@ -10,6 +10,7 @@ import type { Entry, Tree } from './tree.ts';
  * followed inside the tree. Of two additions with one path the first counts.
  */
 export function withAdditions(tree: Tree, additions: readonly Entry[]): Tree {
+  if (additions.length === 0) return tree;
   const entries = new Map(tree);
   const targetOf = (path: ImagePath): string | undefined => {
     const entry = entries.get(path);
@@ -54,11 +55,11 @@ export function withFinalMetadata(tree: Tree, epoch: number): Tree {
       newest.set(folder, mtime);
     }
   }
-  return new Map(
-    [...tree.values()].map((entry): [ImagePath, Entry] => {
-      const mtime = entry.kind === 'directory' ? (newest.get(entry.path) ?? epoch) : Math.min(entry.mtime, epoch);
-      const mode = entry.kind === 'directory' && SHARED_FOLDERS.includes(entry.path) ? 0o1777 : entry.mode;
-      return [entry.path, { ...entry, mtime, mode }];
-    }),
-  );
+  const final = new Map<ImagePath, Entry>();
+  for (const entry of tree.values()) {
+    const mtime = entry.kind === 'directory' ? (newest.get(entry.path) ?? epoch) : Math.min(entry.mtime, epoch);
+    const mode = entry.kind === 'directory' && SHARED_FOLDERS.includes(entry.path) ? 0o1777 : entry.mode;
+    final.set(entry.path, mtime === entry.mtime && mode === entry.mode ? entry : { ...entry, mtime, mode });
+  }
+  return final;
 }

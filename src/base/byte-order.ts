@@ -12,6 +12,12 @@ export function byteOrder(a: string, b: string): number {
   return a.length - b.length;
 }
 
+/** The texts in byte order. Those that are in order already, as the paths of a tree are, come back as they are. */
+export function inByteOrder(texts: readonly string[]): readonly string[] {
+  const isOrdered = texts.every((text, index) => index === 0 || byteOrder(texts[index - 1] ?? '', text) <= 0);
+  return isOrdered ? texts : texts.toSorted(byteOrder);
+}
+
 /** Moves surrogates above the rest of the units, where their code points lie. */
 function rank(unit: number): number {
   if (unit < 0xd800) return unit;

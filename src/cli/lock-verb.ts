@@ -31,7 +31,8 @@ export async function lockVerb(context: CommandContext, path: string, flags: Loc
   return 0;
 }
 
-async function requiredLockfile(recipe: Recipe): Promise<Lockfile> {
+/** Throws E_LOCK_MISSING. */
+export async function requiredLockfile(recipe: Recipe): Promise<Lockfile> {
   return (await readLockfile(lockfilePath(recipe))) ?? missingLockfile(recipe);
 }
 

@@ -1,5 +1,5 @@
 import type { Contents, Entry, FileEntry, Tree } from '../assemble/tree.ts';
-import { byteOrder } from '../base/byte-order.ts';
+import { byteOrder, inByteOrder } from '../base/byte-order.ts';
 import { parentOf, parseImagePath } from '../base/image-path.ts';
 import type { ImagePath } from '../base/image-path.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
@@ -23,7 +23,7 @@ const LARGE_BYTES = 256 * 1024;
 export function* packTree(tree: Tree, contents: Contents): Generator<Uint8Array, void, undefined> {
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   let filled = 0;
-  for (const path of [...tree.keys()].toSorted(byteOrder)) {
+  for (const path of inByteOrder([...tree.keys()])) {
     const entry = entryAt(tree, path);
     checkPlace(tree, entry);
     if (filled + LARGEST_HEADER > CHUNK_BYTES) {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { close, constants, openSync } from 'node:fs';
 import { lstat, open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -55,7 +56,7 @@ async function streamToFile(options: RootfsOptions, output: string): Promise<Roo
     try {
       const rootfs = await stream(options, file);
       await file.close();
-      await rename(temporary, output);
+      await replaceFile(temporary, output);
       return rootfs;
     } finally {
       await file.close();
@@ -63,6 +64,25 @@ async function streamToFile(options: RootfsOptions, output: string): Promise<Roo
   } catch (error) {
     await rm(temporary, { force: true });
     throw outputError(output, error);
+  }
+}
+
+/**
+ * Renames. The kernel frees the pages of a file that is replaced when nobody has it open any more, which takes as long as
+ * writing them did: so that is done in a thread of the pool, beside what comes next.
+ */
+async function replaceFile(temporary: string, output: string): Promise<void> {
+  const replaced = openReplaced(output);
+  await rename(temporary, output);
+  if (replaced !== undefined) close(replaced, () => undefined);
+}
+
+function openReplaced(output: string): number | undefined {
+  try {
+    return openSync(output, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  } catch {
+    // Nothing is there, or it may not be read: then the rename takes its time, or fails.
+    return undefined;
   }
 }
 

@@ -1,37 +1,55 @@
-import type { ElfFacts, Entry } from '../assemble/tree.ts';
+import type { ElfFacts, Entry, FileEntry } from '../assemble/tree.ts';
 import type { Json } from '../base/canonical-json.ts';
 import { hexOf } from '../base/digest.ts';
+import type { Digest } from '../base/digest.ts';
 import { digestFromText, numberFrom, textFrom, textsFrom, listFrom, recordFrom } from './json-shape.ts';
+
+/** A content by the number that it has in a pack. */
+export interface NumberedContent {
+  readonly digest: Digest;
+  readonly size: number;
+}
 
 /**
  * Entries as JSON: short to write, quick to parse. A row is
- * `[kind, path, mode, uid, gid, mtime, index into origins, …]`, then for a file its size, hex digest and, if it has them,
- * ELF facts; for links the target.
+ * `[kind, path, mode, uid, gid, mtime, index into origins, …]`, then for a file its size and hex digest, or, in a row of
+ * kind `n`, the number that `numbers` has for its digest, and ELF facts, if it has them; for links the target.
  */
-export function encodeEntries(entries: Iterable<Entry>): Json {
+export function encodeEntries(entries: Iterable<Entry>, numbers: ReadonlyMap<Digest, number> = NO_NUMBERS): Json {
   const origins = new Map<string, number>();
-  const rows = Array.from(entries, (entry) => encodeEntry(entry, origins));
+  const rows: Json[] = [];
+  for (const entry of entries) {
+    const origin = origins.get(entry.origin) ?? origins.size;
+    if (origin === origins.size) origins.set(entry.origin, origin);
+    rows.push(encodeEntry(entry, origin, numbers));
+  }
   return { origins: [...origins.keys()], rows };
 }
 
-/** The entries that `encodeEntries` wrote. Throws a plain Error on anything else. */
-export function decodeEntries(value: unknown): Entry[] {
+/** The entries that `encodeEntries` wrote; `contents` by their numbers. Throws a plain Error on anything else. */
+export function decodeEntries(value: unknown, contents: readonly NumberedContent[] = []): Entry[] {
   const table = recordFrom(value);
   const origins = textsFrom(table['origins']);
-  return listFrom(table['rows']).map((row) => decodeEntry(listFrom(row), origins));
+  return listFrom(table['rows']).map((row) => decodeEntry(listFrom(row), origins, contents));
 }
 
-function encodeEntry(entry: Entry, origins: Map<string, number>): Json {
-  const origin = origins.get(entry.origin) ?? origins.size;
-  origins.set(entry.origin, origin);
-  const common = [entry.path, entry.mode, entry.uid, entry.gid, entry.mtime, origin] as const;
-  if (entry.kind === 'directory') return ['d', ...common];
-  if (entry.kind !== 'file') return [entry.kind === 'symlink' ? 'l' : 'h', ...common, entry.target];
-  const row: Json[] = ['f', ...common, entry.size, hexOf(entry.digest)];
-  return entry.elf === undefined ? row : [...row, { ...entry.elf }];
+const NO_NUMBERS: ReadonlyMap<Digest, number> = new Map();
+
+function encodeEntry(entry: Entry, origin: number, numbers: ReadonlyMap<Digest, number>): Json {
+  const { path, mode, uid, gid, mtime } = entry;
+  if (entry.kind === 'directory') return ['d', path, mode, uid, gid, mtime, origin];
+  if (entry.kind === 'symlink') return ['l', path, mode, uid, gid, mtime, origin, entry.target];
+  if (entry.kind === 'hardlink') return ['h', path, mode, uid, gid, mtime, origin, entry.target];
+  const number = numbers.get(entry.digest);
+  const row: Json[] =
+    number === undefined
+      ? ['f', path, mode, uid, gid, mtime, origin, entry.size, hexOf(entry.digest)]
+      : ['n', path, mode, uid, gid, mtime, origin, number];
+  if (entry.elf !== undefined) row.push({ ...entry.elf });
+  return row;
 }
 
-function decodeEntry(row: readonly unknown[], origins: readonly string[]): Entry {
+function decodeEntry(row: readonly unknown[], origins: readonly string[], contents: readonly NumberedContent[]): Entry {
   const metadata = {
     path: textFrom(row[1]),
     mode: numberFrom(row[2]),
@@ -41,9 +59,11 @@ function decodeEntry(row: readonly unknown[], origins: readonly string[]): Entry
     origin: textFrom(origins[numberFrom(row[6])]),
   };
   switch (row[0]) {
-    case 'f': {
-      const file = { kind: 'file', ...metadata, size: numberFrom(row[7]), digest: digestFromText(row[8]) } as const;
-      return row.length === 9 ? file : { ...file, elf: decodeElf(row[9]) };
+    case 'f':
+      return decodeFile({ ...metadata, size: numberFrom(row[7]), digest: digestFromText(row[8]) }, row[9]);
+    case 'n': {
+      const { digest, size } = contentFrom(row[7], contents);
+      return decodeFile({ ...metadata, size, digest }, row[8]);
     }
     case 'd':
       return { kind: 'directory', ...metadata };
@@ -54,6 +74,16 @@ function decodeEntry(row: readonly unknown[], origins: readonly string[]): Entry
     default:
       throw new Error('an entry is of no known kind');
   }
+}
+
+function decodeFile(file: Omit<FileEntry, 'kind' | 'elf'>, elf: unknown): FileEntry {
+  return elf === undefined ? { kind: 'file', ...file } : { kind: 'file', ...file, elf: decodeElf(elf) };
+}
+
+function contentFrom(number: unknown, contents: readonly NumberedContent[]): NumberedContent {
+  const content = contents[numberFrom(number)];
+  if (content === undefined) throw new Error('a content is missing');
+  return content;
 }
 
 function decodeElf(value: unknown): ElfFacts {

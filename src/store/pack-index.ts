@@ -1,5 +1,4 @@
 import type { UnpackedArtifact } from '../assemble/tree.ts';
-import { canonicalJson } from '../base/canonical-json.ts';
 import { digestFromHex, digestOf, hexOf } from '../base/digest.ts';
 import type { Digest } from '../base/digest.ts';
 import { decodeEntries, encodeEntries } from './entry-rows.ts';
@@ -22,20 +21,22 @@ export interface PackFooter {
   readonly indexDigest: Digest;
 }
 
-const FOOTER = /^RCPK1 (\d{16}) ([0-9a-f]{64})\n$/;
+/** Of version 1 no row of an entry has the number of its content; rows tell that by themselves. */
+const FOOTER = /^RCPK[12] (\d{16}) ([0-9a-f]{64})\n$/;
 export const FOOTER_BYTES = 88;
 
 /** The index and the footer, as they end the file. */
 export function formatPackEnd({ artifact, places }: PackIndex): Uint8Array {
+  const numbers = new Map(Array.from(places.keys(), (digest, number) => [digest, number]));
   const index = Buffer.from(
-    canonicalJson({
+    JSON.stringify({
       contents: Array.from(places, ([digest, { offset, size }]) => [hexOf(digest), offset, size]),
-      entries: encodeEntries(artifact.entries),
+      entries: encodeEntries(artifact.entries, numbers),
       metadata: artifact.metadata,
       scripts: artifact.scripts,
     }),
   );
-  const footer = `RCPK1 ${String(index.length).padStart(16, '0')} ${hexOf(digestOf(index))}\n`;
+  const footer = `RCPK2 ${String(index.length).padStart(16, '0')} ${hexOf(digestOf(index))}\n`;
   return Buffer.concat([index, Buffer.from(footer)]);
 }
 
@@ -50,16 +51,17 @@ export function parsePackFooter(bytes: Uint8Array): PackFooter | undefined {
 export function parsePackIndex(bytes: Uint8Array, footer: PackFooter): PackIndex {
   if (digestOf(bytes) !== footer.indexDigest) throw new Error('its checksum is wrong');
   const index = recordFrom(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  const contents = listFrom(index['contents']).map((row) => placeFrom(listFrom(row)));
   return {
     artifact: {
-      entries: decodeEntries(index['entries']),
+      entries: decodeEntries(index['entries'], contents),
       scripts: textsFrom(index['scripts']),
       metadata: textFrom(index['metadata']),
     },
-    places: new Map(listFrom(index['contents']).map((row) => placeFrom(listFrom(row)))),
+    places: new Map(contents.map(({ digest, offset, size }) => [digest, { offset, size }])),
   };
 }
 
-function placeFrom([hex, offset, size]: readonly unknown[]): [Digest, ContentPlace] {
-  return [digestFromText(hex), { offset: numberFrom(offset), size: numberFrom(size) }];
+function placeFrom([hex, offset, size]: readonly unknown[]): ContentPlace & { readonly digest: Digest } {
+  return { digest: digestFromText(hex), offset: numberFrom(offset), size: numberFrom(size) };
 }

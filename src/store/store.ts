@@ -58,6 +58,12 @@ export class Store {
     return join(this.home, folder, ...names);
   }
 
+  /** Begins what the first temporary name waits for, another process's start, beside what the caller does meanwhile. */
+  expectWriting(): void {
+    // Whoever asks for a name is told what went wrong.
+    this.#openSession().catch(() => undefined);
+  }
+
   /** A name in this process's temporary folder that nothing has yet. What is left there goes when the process ends. */
   async temporaryPath(): Promise<string> {
     const { folder } = await onDisk(this.home, () => this.#openSession());

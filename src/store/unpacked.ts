@@ -30,6 +30,8 @@ export async function writeUnpacked(
   key: Digest,
   unpack: (sink: ContentSink) => Promise<UnpackedArtifact>,
 ): Promise<UnpackedArtifact> {
+  const before = readPackIndex(store, key);
+  if (before !== undefined) return before.artifact;
   return withLock(store, `unpacked-${hexOf(key)}`, async () => {
     const present = readPackIndex(store, key);
     if (present !== undefined) return present.artifact;
