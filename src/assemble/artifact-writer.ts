@@ -1,10 +1,12 @@
 import { byteOrder } from '../base/byte-order.ts';
+import type { Digest } from '../base/digest.ts';
 import type { ImagePath } from '../base/image-path.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
-import { LARGEST_ARCHIVE, MOST_FILES, invalidArtifact } from './byte-source.ts';
-import { parseElf } from './elf-reader.ts';
-import type { TarMember } from './tar-members.ts';
-import type { ContentSink, Entry, FileEntry, HardLinkEntry } from './tree.ts';
+import { LARGE_FILE, MOST_FILES, invalidArtifact, mostUnpacked, wholeOf } from './byte-source.ts';
+import { windowBytes } from './elf-bytes.ts';
+import { parseElf, parseElfIn } from './elf-reader.ts';
+import type { StreamedMember } from './tar-members.ts';
+import type { ContentSink, ElfFacts, Entry, FileEntry, HardLinkEntry } from './tree.ts';
 
 /** What an archive says of an entry besides its content. */
 export interface EntryFacts {
@@ -19,10 +21,18 @@ export interface EntryFacts {
 /** Gathers the entries of one artifact and hands their contents to the sink. */
 export interface ArtifactWriter {
   addFile(facts: EntryFacts, content: Uint8Array): Promise<FileEntry>;
+  /** Like `addFile`, for a content that may be larger than memory. */
+  addStream(facts: EntryFacts, content: StreamedContent): Promise<FileEntry>;
   /** Adds a member of a tar at a place of the caller's choice. */
-  addMember(place: MemberPlace, member: TarMember): Promise<void>;
+  addMember(place: MemberPlace, member: StreamedMember): Promise<void>;
   /** In byte order of path; of files that are one, the first is the file and the others link to it. */
   finish(): readonly Entry[];
+}
+
+export interface StreamedContent {
+  readonly size: number;
+  /** `size` bytes, or it throws; a chunk is valid until the next one is asked for. */
+  chunks(): AsyncIterable<Uint8Array>;
 }
 
 /** Where a member goes, and where it leads if it is a link: a hard link's target is a path of the image. */
@@ -34,15 +44,17 @@ export interface MemberPlace {
 /** `archive` is the name for errors, `origin` what the entries say that brought them. */
 export interface WriterOptions {
   readonly archive: string;
+  /** Bytes of the archive. */
+  readonly archiveSize: number;
   readonly origin: string;
   readonly sink: ContentSink;
 }
 
 /**
  * E_ARTIFACT_INVALID, from any method: two different things at one path, a hard link to what is no file of the same
- * artifact, a device or FIFO, more than `MOST_FILES` entries or `LARGEST_ARCHIVE` bytes.
+ * artifact, a device or FIFO, more than `MOST_FILES` entries or `mostUnpacked` bytes.
  */
-export function artifactWriter({ archive, origin, sink }: WriterOptions): ArtifactWriter {
+export function artifactWriter({ archive, archiveSize, origin, sink }: WriterOptions): ArtifactWriter {
   const entries = new Map<ImagePath, Entry>();
   let bytes = 0;
   const add = (entry: Entry): void => {
@@ -53,26 +65,62 @@ export function artifactWriter({ archive, origin, sink }: WriterOptions): Artifa
     if (entries.size > MOST_FILES) throw invalidArtifact(archive, 'it unpacks to far too much');
     if (present === undefined) entries.set(entry.path, entry);
   };
+  const count = (size: number): void => {
+    bytes += size;
+    if (bytes > mostUnpacked(archiveSize)) throw invalidArtifact(archive, 'it unpacks to far too much');
+  };
   const addFile: ArtifactWriter['addFile'] = async (facts, content) => {
-    bytes += content.length;
-    if (bytes > LARGEST_ARCHIVE) throw invalidArtifact(archive, 'it unpacks to far too much');
+    count(content.length);
     const { digest, size } = await sink.write([content]);
     const elf = isElf(content) ? blamingFile(archive, facts.path, () => parseElf(content)) : undefined;
     const entry: FileEntry = { kind: 'file', ...cleaned(facts), origin, size, digest, ...(elf && { elf }) };
     add(entry);
     return entry;
   };
+  const addStream: ArtifactWriter['addStream'] = async (facts, content) => {
+    if (content.size <= LARGE_FILE) return addFile(facts, await wholeOf(content.chunks(), content.size));
+    count(content.size);
+    const start = Buffer.alloc(4);
+    const { digest, size } = await sink.write(withStart(content.chunks(), start));
+    const elf = isElf(start) ? await elfOf(sink, digest, { size, archive, path: facts.path }) : undefined;
+    const entry: FileEntry = { kind: 'file', ...cleaned(facts), origin, size, digest, ...(elf && { elf }) };
+    add(entry);
+    return entry;
+  };
   const addMember: ArtifactWriter['addMember'] = async ({ path, target }, member) => {
     const facts = cleaned({ ...member, path });
-    if (member.kind === 'file') await addFile(facts, member.content);
+    if (member.kind === 'file') await addStream(facts, member);
     else if (member.kind === 'directory') add({ kind: 'directory', ...facts, origin });
     else add(linkOf(member, { ...facts, origin, target }, archive));
   };
-  return { addFile, addMember, finish: () => withCanonicalLinks(entries, archive) };
+  return { addFile, addStream, addMember, finish: () => withCanonicalLinks(entries, archive) };
+}
+
+/** Copies the first bytes into `start` as they pass. */
+async function* withStart(chunks: AsyncIterable<Uint8Array>, start: Buffer): AsyncGenerator<Uint8Array> {
+  let seen = 0;
+  for await (const chunk of chunks) {
+    if (seen < start.length) start.set(chunk.subarray(0, start.length - seen), seen);
+    seen += chunk.length;
+    yield chunk;
+  }
+}
+
+interface WrittenFile {
+  readonly size: number;
+  readonly archive: string;
+  readonly path: ImagePath;
+}
+
+async function elfOf(sink: ContentSink, digest: Digest, file: WrittenFile): Promise<ElfFacts | undefined> {
+  if (sink.inspect === undefined) throw new Error('unreachable: a large file for a sink that does not give it back');
+  return await sink.inspect(digest, (readAt) =>
+    blamingFile(file.archive, file.path, () => parseElfIn(windowBytes(readAt, file.size))),
+  );
 }
 
 function linkOf(
-  { kind }: TarMember,
+  { kind }: StreamedMember,
   facts: EntryFacts & { readonly origin: string; readonly target: string },
   archive: string,
 ): Entry {

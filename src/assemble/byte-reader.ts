@@ -34,6 +34,16 @@ export class ByteReader {
     return Buffer.concat(pieces);
   }
 
+  /** At least one and at most `most` bytes, as they come; none only at the end of the stream. */
+  async takeSome(most: number): Promise<Uint8Array> {
+    if (this.#chunk.length > 0) return this.#cut(most);
+    for await (const chunk of this.#chunks) {
+      this.#hold(chunk);
+      if (chunk.length > 0) return this.#cut(most);
+    }
+    return NONE;
+  }
+
   /** What is left, in blocks of `size` bytes; the last may be shorter. Between two blocks other bytes may be taken. */
   blocks(size: number): AsyncIterable<Uint8Array> {
     const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {

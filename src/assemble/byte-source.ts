@@ -31,11 +31,22 @@ export function blaming<T>(archive: string, parse: () => T): T {
   }
 }
 
-/** The most that one file in an archive may hold: it is kept in memory while it is unpacked. */
+/** The most that a file may hold which is taken into memory whole. */
 export const LARGEST_FILE: number = 2 * 1024 ** 3 - 1;
 
-/** The most that one archive may unpack to, and the most files. Beyond is a bomb. */
+/** Files that hold more than this go from an archive to where they are kept without ever being in memory whole. */
+export const LARGE_FILE: number = 2 * 1024 ** 2;
+
+/** What any archive may unpack to, and the most files. Beyond is a bomb. */
 export const LARGEST_ARCHIVE: number = 8 * 1024 ** 3;
+/** Real packages shrink to a third, and at the most to a tenth: one that is large itself may unpack to more. */
+const LARGEST_RATIO = 20;
+
+/** The most that an archive of `size` bytes may unpack to. */
+export function mostUnpacked(size: number): number {
+  return Math.max(LARGEST_ARCHIVE, LARGEST_RATIO * size);
+}
+
 export const MOST_FILES = 500_000;
 
 const PIECE = 1024 * 1024;
@@ -49,6 +60,17 @@ export async function* piecesOf(source: ByteSource, range: ByteRange): AsyncGene
   for (const start of starts) {
     yield await source.read(range.offset + start, Math.min(PIECE, range.length - start));
   }
+}
+
+/** All of a content that holds `size` bytes, which are few. */
+export async function wholeOf(chunks: AsyncIterable<Uint8Array>, size: number): Promise<Buffer> {
+  const content = Buffer.allocUnsafe(size);
+  let filled = 0;
+  for await (const chunk of chunks) {
+    content.set(chunk, filled);
+    filled += chunk.length;
+  }
+  return content;
 }
 
 /** A source of bytes that are in memory already. */

@@ -41,7 +41,8 @@ export interface UncompiledSource {
 export async function compileBytecode(options: CompileOptions): Promise<CompiledArtifact> {
   const sources = importableSources(options.artifact, options.interpreter);
   const chunks = chunksOf(sources.filter(({ entry }) => entry.size <= LARGEST_SOURCE));
-  const work: Work = { options, queue: [...chunks], answers: new Map(), died: new Set() };
+  const keeper = bytecodeKeeper(sources, options.sink);
+  const work: Work = { options, queue: [...chunks], keeper, died: new Set() };
   const workers = Math.min(availableParallelism(), chunks.length);
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
@@ -51,13 +52,13 @@ export async function compileBytecode(options: CompileOptions): Promise<Compiled
     // When one worker fails, the others must not go on behind the caller's back.
     stop.abort();
   }
-  return keepBytecode(sources, work);
+  return keeper.end();
 }
 
 interface Work {
   readonly options: CompileOptions;
   readonly queue: SourceChunk[];
-  readonly answers: Map<PythonSource, CompilerAnswer>;
+  readonly keeper: BytecodeKeeper;
   /** Chunks of which a compiler has died. */
   readonly died: Set<SourceChunk>;
 }
@@ -69,15 +70,16 @@ interface Work {
  */
 async function workUntilDone(work: Work, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
-  const { options, queue, answers, died } = work;
+  const { options, queue, keeper, died } = work;
   const compiler = startCompiler({ ...options, signal });
   const deadly = await compileQueue(work, compiler);
   signal.throwIfAborted();
   if (deadly === undefined) return;
   const [source] = deadly;
-  if (!died.has(deadly)) queue.push(deadly);
-  else if (deadly.length > 1) queue.push(...deadly.map((one) => [one]));
-  else if (source !== undefined) answers.set(source, { status: 'failed', content: CAME_TO_GRIEF });
+  // In front, because what comes after it waits in memory for its turn to be kept.
+  if (!died.has(deadly)) queue.unshift(deadly);
+  else if (deadly.length > 1) queue.unshift(...deadly.map((one) => [one]));
+  else if (source !== undefined) await keeper.keep(new Map([[source, { status: 'failed', content: CAME_TO_GRIEF }]]));
   died.add(deadly);
   await workUntilDone(work, signal);
 }
@@ -86,7 +88,7 @@ const CAME_TO_GRIEF = Buffer.from('the compiler crashed, or needed more than 4 G
 
 /** Resolves to the chunk that was unfinished when the process ended; undefined when there is nothing more to do. */
 async function compileQueue(
-  { options, queue, answers }: Work,
+  { options, queue, keeper }: Work,
   compiler: CompilerProcess,
 ): Promise<SourceChunk | undefined> {
   let chunk = queue.shift();
@@ -107,7 +109,7 @@ async function compileQueue(
     finished.set(source, answer);
     done += 1;
     if (done < chunk.length) continue;
-    for (const [key, value] of finished) answers.set(key, value);
+    await keeper.keep(finished);
     finished.clear();
     done = 0;
     chunk = queue.shift();
@@ -121,16 +123,47 @@ function readSource(entry: FileEntry, contents: Contents): Buffer {
   return Buffer.concat(Array.from(contents.chunks(entry.digest, entry.size), (chunk) => Buffer.from(chunk)));
 }
 
-async function keepBytecode(sources: readonly PythonSource[], { options, answers }: Work): Promise<CompiledArtifact> {
+/** Keeps bytecode in the order of the sources, each as soon as all before it are there: few wait in memory. */
+interface BytecodeKeeper {
+  keep(answers: ReadonlyMap<PythonSource, CompilerAnswer>): Promise<void>;
+  /** Sources without an answer have no bytecode. */
+  end(): Promise<CompiledArtifact>;
+}
+
+function bytecodeKeeper(sources: readonly PythonSource[], sink: ContentSink): BytecodeKeeper {
+  const waiting = new Map<PythonSource, CompilerAnswer>();
   const entries: FileEntry[] = [];
   const uncompiled: UncompiledSource[] = [];
-  for (const source of sources) {
-    const answer = answers.get(source);
-    if (answer?.status === 'compiled') continue;
-    uncompiled.push({ path: source.entry.path, reason: reasonOf(answer) });
-  }
-  for await (const entry of writeBytecode(sources, answers, options.sink)) entries.push(entry);
-  return { entries, uncompiled, scripts: [], metadata: '' };
+  let next = 0;
+  let last = Promise.resolve();
+  const keepNext = async (source: PythonSource): Promise<void> => {
+    const answer = waiting.get(source);
+    waiting.delete(source);
+    if (answer?.status === 'compiled') entries.push(await writeOne(source, answer.content, sink));
+    else uncompiled.push({ path: source.entry.path, reason: reasonOf(answer) });
+  };
+  const keepReady = async (isEnd: boolean): Promise<void> => {
+    const source = sources[next];
+    if (source === undefined || !(isEnd || waiting.has(source) || source.entry.size > LARGEST_SOURCE)) return;
+    next += 1;
+    await keepNext(source);
+    await keepReady(isEnd);
+  };
+  const inTurn = async (isEnd: boolean): Promise<void> => {
+    last = last.then(() => keepReady(isEnd));
+    await last;
+  };
+  return {
+    keep: async (answers) => {
+      // A copy: a part of a stream's buffer would hold all of that.
+      for (const [source, { status, content }] of answers) waiting.set(source, { status, content: Buffer.from(content) });
+      await inTurn(false);
+    },
+    end: async () => {
+      await inTurn(true);
+      return { entries, uncompiled, scripts: [], metadata: '' };
+    },
+  };
 }
 
 /** As one line, whatever the source has made the compiler say. */
@@ -140,17 +173,6 @@ function reasonOf(answer: CompilerAnswer | undefined): string {
     .toString()
     .replaceAll(/\p{C}+/gu, ' ')
     .replace(/[\s:]+$/, '');
-}
-
-async function* writeBytecode(
-  sources: readonly PythonSource[],
-  answers: ReadonlyMap<PythonSource, CompilerAnswer>,
-  sink: ContentSink,
-): AsyncGenerator<FileEntry, void, undefined> {
-  for (const source of sources) {
-    const answer = answers.get(source);
-    if (answer?.status === 'compiled') yield writeOne(source, answer.content, sink);
-  }
 }
 
 async function writeOne({ entry, bytecode }: PythonSource, content: Uint8Array, sink: ContentSink): Promise<FileEntry> {

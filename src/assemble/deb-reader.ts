@@ -5,11 +5,11 @@ import type { DebArtifact } from '../resolve/resolution.ts';
 import { readArMembers, type ArMember } from './ar-reader.ts';
 import { artifactWriter, type ArtifactWriter } from './artifact-writer.ts';
 import { ByteReader } from './byte-reader.ts';
-import { invalidArtifact, type ByteSource } from './byte-source.ts';
+import { invalidArtifact, mostUnpacked, wholeOf, type ByteSource } from './byte-source.ts';
 import { decompress } from './decompress.ts';
 import { parseControl } from './deb-control.ts';
 import { isTrivialScript } from './maintainer-scripts.ts';
-import { tarMembers, type TarMember } from './tar-members.ts';
+import { streamedMembers, type StreamedMember } from './tar-members.ts';
 import type { ContentSink, UnpackedArtifact } from './tree.ts';
 import { isMergedFolder, mergedPath, mergedTarget } from './usr-merge.ts';
 
@@ -56,10 +56,13 @@ async function checkFormat({ source, archive }: OpenDeb, { offset, length }: ArM
 async function readControl(deb: OpenDeb, member: ArMember): Promise<{ metadata: string; scripts: readonly string[] }> {
   const scripts: string[] = [];
   let metadata: string | undefined;
-  for await (const { kind, name, content } of tarOf(deb, member)) {
+  for await (const { kind, name, size, chunks } of membersOf(deb, member)) {
     const path = parseImagePath(name) ?? '';
-    if (kind === 'file' && SCRIPTS.has(path) && !isTrivialScript(textOf(deb, content))) scripts.push(path);
-    if (kind === 'file' && path === 'control' && content.length <= LARGEST_CONTROL) metadata = textOf(deb, content);
+    const isScript = SCRIPTS.has(path);
+    if (kind !== 'file' || (!isScript && path !== 'control')) continue;
+    const text = size > LARGEST_CONTROL ? undefined : textOf(deb, await wholeOf(chunks(), size));
+    if (!isScript) metadata = text;
+    else if (text === undefined || !isTrivialScript(text)) scripts.push(path);
   }
   if (metadata === undefined) throw invalidArtifact(deb.archive, 'it has no control file');
   checkIdentity(deb, metadata);
@@ -81,9 +84,10 @@ function checkIdentity({ artifact, archive }: OpenDeb, metadata: string): void {
 
 async function readData(deb: OpenDeb, member: ArMember): Promise<UnpackedArtifact['entries']> {
   const origin = `${deb.artifact.name} ${deb.artifact.version}`;
-  const writer = artifactWriter({ archive: deb.archive, origin, sink: deb.sink });
+  const { archive, sink, source } = deb;
+  const writer = artifactWriter({ archive, archiveSize: source.size, origin, sink });
   const seen = new Set<ImagePath>();
-  for await (const entry of tarOf(deb, member)) {
+  for await (const entry of membersOf(deb, member)) {
     const path = parseImagePath(entry.name);
     if (path === undefined) throw invalidArtifact(deb.archive, `the path \`${entry.name}\` is not acceptable`);
     if (seen.has(path) && entry.kind !== 'directory')
@@ -94,13 +98,13 @@ async function readData(deb: OpenDeb, member: ArMember): Promise<UnpackedArtifac
   return writer.finish();
 }
 
-async function addMember(writer: ArtifactWriter, path: ImagePath, member: TarMember): Promise<void> {
+async function addMember(writer: ArtifactWriter, path: ImagePath, member: StreamedMember): Promise<void> {
   if (member.kind === 'directory' && isMergedFolder(path)) return;
   const place = { path: mergedPath(path), target: targetOf(path, member) };
   await writer.addMember(place, member);
 }
 
-function targetOf(path: ImagePath, { kind, target }: TarMember): string {
+function targetOf(path: ImagePath, { kind, target }: StreamedMember): string {
   if (kind === 'symlink') return mergedTarget(path, target);
   const linked = parseImagePath(target);
   return linked === undefined ? target : mergedPath(linked);
@@ -111,10 +115,10 @@ export function isCompiledPython(path: ImagePath): boolean {
   return path.endsWith('.pyc') || /(?:^|\/)__pycache__(?:\/|$)/.test(path);
 }
 
-async function* tarOf({ source, archive }: OpenDeb, member: ArMember): AsyncGenerator<TarMember> {
+async function* membersOf({ source, archive }: OpenDeb, member: ArMember): AsyncGenerator<StreamedMember> {
   const bytes = new ByteReader(decompress({ source, range: member, name: member.name, archive }));
   try {
-    yield* tarMembers(bytes, archive);
+    yield* streamedMembers(bytes, { archive, most: mostUnpacked(source.size) });
   } finally {
     await bytes.close();
   }

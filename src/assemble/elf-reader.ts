@@ -1,4 +1,5 @@
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import { memoryBytes, type ElfBytes } from './elf-bytes.ts';
 import type { ElfFacts } from './tree.ts';
 
 const MAGIC = 0x7f454c46;
@@ -43,6 +44,7 @@ const VER_FLG_WEAK = 2;
 const MOST_SEGMENTS = 4096;
 const MOST_STRINGS = 65_536;
 const MOST_STRING_BYTES = 4 * 1024 ** 2;
+const LARGEST_STRINGS = 64 * 1024 ** 2;
 
 /**
  * What a loader would read of `content`, a whole file. Undefined when it is no ELF file, or one that no loader takes
@@ -53,6 +55,11 @@ const MOST_STRING_BYTES = 4 * 1024 ** 2;
  * Source: System V ABI, "ELF Header", "Program Header", "Dynamic Section"; LSB, "Symbol Versioning".
  */
 export function parseElf(content: Uint8Array): ElfFacts | undefined {
+  return parseElfIn(memoryBytes(content));
+}
+
+/** Like `parseElf`, of a file that is not in memory: reads only what a loader would. */
+export function parseElfIn(content: ElfBytes): ElfFacts | undefined {
   const file = openElf(content);
   if (file === undefined) return undefined;
   const segments = readSegments(file);
@@ -79,7 +86,7 @@ const STATIC: DynamicFacts = {
 };
 
 interface ElfFile {
-  readonly view: DataView;
+  readonly view: ElfBytes;
   readonly bits: 32 | 64;
   readonly littleEndian: boolean;
 }
@@ -91,9 +98,8 @@ interface Segment {
   readonly fileSize: number;
 }
 
-function openElf(content: Uint8Array): ElfFile | undefined {
-  const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
-  if (view.byteLength < 20 || view.getUint32(0) !== MAGIC) return undefined;
+function openElf(view: ElfBytes): ElfFile | undefined {
+  if (view.byteLength < 20 || view.getUint32(0, false) !== MAGIC) return undefined;
   const fileClass = view.getUint8(4);
   const byteOrder = view.getUint8(5);
   if ((fileClass !== 1 && fileClass !== 2) || (byteOrder !== 1 && byteOrder !== 2)) return undefined;
@@ -228,7 +234,8 @@ interface Strings {
 
 function openStrings(file: ElfFile, at: number, size: number): Strings {
   if (at + size > file.view.byteLength) malformed('its string table ends after the file');
-  const bytes = new Uint8Array(file.view.buffer, file.view.byteOffset + at, size);
+  if (size > LARGEST_STRINGS) malformed('its string table is larger than any');
+  const bytes = file.view.bytes(at, size);
   return { bytes, budget: { strings: MOST_STRINGS, bytes: MOST_STRING_BYTES } };
 }
 

@@ -17,6 +17,13 @@ export interface TarMember {
   readonly content: Uint8Array;
 }
 
+/** A member whose content is read as it comes. */
+export interface StreamedMember extends Omit<TarMember, 'content'> {
+  readonly size: number;
+  /** To be read at most once, and before the next member is asked for. A chunk is valid until the next one is asked for. */
+  chunks(): AsyncIterable<Uint8Array>;
+}
+
 const LARGEST_HEADER = 1024 * 1024;
 /** Tars are padded to whole records, by default of 10 KiB. */
 const LARGEST_PADDING = 1024 * 1024;
@@ -33,19 +40,39 @@ const KINDS: ReadonlyMap<string, TarMember['kind']> = new Map([
   ['6', 'device'],
 ]);
 
-/**
- * The members of a tar in its own order; FIFOs count as devices. `archive` is the name for errors.
- * E_ARTIFACT_INVALID: truncated, malformed, not UTF-8, sparse, of a type that is none of the kinds, without its end
- * marker, with data behind that, or larger than any package (`LARGEST_FILE`, `LARGEST_ARCHIVE`, `MOST_FILES`).
- */
+/** The members of a tar with their contents, as `streamedMembers` gives them; none may be larger than `LARGEST_FILE`. */
 export async function* tarMembers(bytes: ByteReader, archive: string): AsyncGenerator<TarMember> {
+  for await (const { size, chunks, ...member } of streamedMembers(bytes, { archive, most: LARGEST_ARCHIVE })) {
+    if (size > LARGEST_FILE) throw invalidArtifact(archive, `\`${member.name}\` is too large`);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of chunks()) pieces.push(piece);
+    yield { ...member, content: pieces.length === 1 ? (pieces[0] ?? NONE) : Buffer.concat(pieces) };
+  }
+}
+
+export interface TarLimits {
+  /** Its name, for errors. */
+  readonly archive: string;
+  /** How many bytes there may be in all. */
+  readonly most: number;
+}
+
+/**
+ * The members of a tar in its own order; FIFOs count as devices.
+ * E_ARTIFACT_INVALID: truncated, malformed, not UTF-8, sparse, of a type that is none of the kinds, without its end
+ * marker, with data behind that, or larger than any package (`most`, `MOST_FILES`).
+ */
+export async function* streamedMembers(
+  bytes: ByteReader,
+  { archive, most }: TarLimits,
+): AsyncGenerator<StreamedMember> {
   let names: LongNames = new Map();
   let count = 0;
   for await (const block of bytes.blocks(BLOCK)) {
     if (block.length < BLOCK) break;
     if (isZeroBlock(block)) return await expectEnd(bytes, archive);
     count += 1;
-    if (count > MOST_FILES || bytes.produced > LARGEST_ARCHIVE) {
+    if (count > MOST_FILES || bytes.produced > most) {
       throw invalidArtifact(archive, 'it unpacks to far too much');
     }
     const header = blaming(archive, () => parseTarBlock(block));
@@ -54,7 +81,11 @@ export async function* tarMembers(bytes: ByteReader, archive: string): AsyncGene
       continue;
     }
     const member = blaming(archive, () => memberOf(header, names));
-    yield { ...member, content: await readContent(member, { bytes, archive }) };
+    if (member.size > most) throw invalidArtifact(archive, 'it unpacks to far too much');
+    const content = contentOf(member.size, { bytes, archive });
+    yield { ...member, chunks: () => content };
+    // What nobody has read is passed over; then comes the padding.
+    for await (const piece of content) if (piece.length === 0) break;
     names = new Map();
   }
   throw invalidArtifact(archive, 'it ends too early');
@@ -62,7 +93,7 @@ export async function* tarMembers(bytes: ByteReader, archive: string): AsyncGene
 
 type LongNames = ReadonlyMap<string, string>;
 type Input = { readonly bytes: ByteReader; readonly archive: string };
-type Unread = Omit<TarMember, 'content'> & { readonly size: number };
+type Unread = Omit<StreamedMember, 'chunks'>;
 
 async function readLongNames(header: TarBlock, names: LongNames, { bytes, archive }: Input): Promise<LongNames> {
   if (header.size > LARGEST_HEADER) throw invalidArtifact(archive, 'a header is too large');
@@ -85,7 +116,6 @@ function memberOf(header: TarBlock, names: LongNames): Unread {
   if (kind === undefined) throw new Error(`\`${name}\` has the unknown type \`${header.type}\``);
   const size = numberOf(names, 'size') ?? header.size;
   if (kind !== 'file' && size > 0) throw new Error(`\`${name}\` is a ${kind} with content`);
-  if (size > LARGEST_FILE) throw new Error(`\`${name}\` is too large`);
   return {
     kind,
     name,
@@ -107,8 +137,22 @@ function numberOf(names: LongNames, key: string): number | undefined {
   return value;
 }
 
-async function readContent(member: Unread, { bytes, archive }: Input): Promise<Uint8Array> {
-  return member.size === 0 ? NONE : await takePadded(bytes, member.size, archive);
+/** Goes on where it was left: to stop reading does not close it. */
+function contentOf(size: number, { bytes, archive }: Input): AsyncIterable<Uint8Array> {
+  let left = size;
+  let padding = (BLOCK - (size % BLOCK)) % BLOCK;
+  const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
+    if (left === 0) {
+      await takeExactly(bytes, padding, archive);
+      padding = 0;
+      return { done: true, value: undefined };
+    }
+    const value = await bytes.takeSome(left);
+    if (value.length === 0) throw invalidArtifact(archive, 'it ends too early');
+    left -= value.length;
+    return { done: false, value };
+  };
+  return { [Symbol.asyncIterator]: () => ({ next }) };
 }
 
 async function takePadded(bytes: ByteReader, size: number, archive: string): Promise<Uint8Array> {

@@ -1,10 +1,10 @@
 import { parseImagePath, type ImagePath } from '../base/image-path.ts';
 import { artifactWriter } from './artifact-writer.ts';
 import { ByteReader } from './byte-reader.ts';
-import { invalidArtifact, type ByteSource } from './byte-source.ts';
+import { invalidArtifact, mostUnpacked, type ByteSource } from './byte-source.ts';
 import { decompress } from './decompress.ts';
 import { mergeArtifacts } from './merge-tree.ts';
-import { tarMembers, type TarMember } from './tar-members.ts';
+import { streamedMembers, type StreamedMember } from './tar-members.ts';
 import type { ContentSink, Tree } from './tree.ts';
 
 export interface RootfsTarInput {
@@ -35,7 +35,7 @@ const MAGICS: readonly (readonly [string, string])[] = [
 export async function readRootfsTar({ source, name, sink }: RootfsTarInput): Promise<RootfsTar> {
   const warnings: string[] = [];
   const seen = new Set<ImagePath>();
-  const writer = artifactWriter({ archive: name, origin: name, sink });
+  const writer = artifactWriter({ archive: name, archiveSize: source.size, origin: name, sink });
   for await (const member of membersOf({ source, name })) {
     const path = parseImagePath(member.name);
     if (path === undefined) throw invalidArtifact(name, `the path \`${member.name}\` is not acceptable`);
@@ -48,17 +48,17 @@ export async function readRootfsTar({ source, name, sink }: RootfsTarInput): Pro
   return { tree: mergeArtifacts([part]), warnings };
 }
 
-function targetOf({ kind, target }: TarMember): string {
+function targetOf({ kind, target }: StreamedMember): string {
   return kind === 'hardlink' ? (parseImagePath(target) ?? target) : target;
 }
 
-async function* membersOf({ source, name }: Omit<RootfsTarInput, 'sink'>): AsyncGenerator<TarMember> {
+async function* membersOf({ source, name }: Omit<RootfsTarInput, 'sink'>): AsyncGenerator<StreamedMember> {
   const head = Buffer.from(await source.read(0, Math.min(6, source.size))).toString('hex');
   const [, ending] = MAGICS.find(([magic]) => head.startsWith(magic)) ?? ['', '.tar'];
   const range = { offset: 0, length: source.size };
   const bytes = new ByteReader(decompress({ source, range, name: `${name}${ending}`, archive: name }));
   try {
-    yield* tarMembers(bytes, name);
+    yield* streamedMembers(bytes, { archive: name, most: mostUnpacked(source.size) });
   } finally {
     await bytes.close();
   }

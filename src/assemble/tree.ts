@@ -79,7 +79,15 @@ export interface ContentSink {
   write(
     chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   ): Promise<{ readonly digest: Digest; readonly size: number }>;
+  /**
+   * Lets `look` read parts of a content that was written, in any order. Only what takes large files must have it: smaller
+   * ones are looked at in memory.
+   */
+  inspect?<T>(digest: Digest, look: (readAt: ReadAt) => T): Promise<T>;
 }
+
+/** The `length` bytes from `offset`, which must be inside the content. */
+export type ReadAt = (offset: number, length: number) => Uint8Array;
 
 /** One artifact, unpacked to canonical form: once in the life of a store. */
 export interface UnpackedArtifact {

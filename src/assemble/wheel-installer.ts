@@ -3,13 +3,13 @@ import type { Interpreter, WheelArtifact } from '../resolve/resolution.ts';
 import { artifactWriter, type ArtifactWriter, type EntryFacts } from './artifact-writer.ts';
 import { blaming, invalidArtifact, type ByteSource } from './byte-source.ts';
 import { parseImagePath, type ImagePath } from '../base/image-path.ts';
-import type { ContentSink, UnpackedArtifact } from './tree.ts';
+import type { ContentSink, FileEntry, UnpackedArtifact } from './tree.ts';
 import { relativePath } from './usr-merge.ts';
 import { placeFiles, scriptsFolder, wheelLayout, within, type PlacedFile, type WheelLayout } from './wheel-layout.ts';
 import { entryPointProgram, normalizedVersion, parseEntryPoints, parseHeaders } from './wheel-metadata.ts';
-import { checkRecordLine, formatRecord, parseRecord, recordHash, type RecordLine } from './wheel-record.ts';
+import { checkRecordLine, formatRecord, parseRecord, recordCheck, recordHash, type RecordLine } from './wheel-record.ts';
 import type { ZipEntry } from './zip-directory.ts';
-import { openZip, readZipEntry, type ZipArchive } from './zip-reader.ts';
+import { isLargeEntry, openZip, readZipEntry, zipEntryChunks, type ZipArchive } from './zip-reader.ts';
 
 export interface WheelInput {
   readonly artifact: WheelArtifact;
@@ -38,7 +38,7 @@ export async function installWheel(input: WheelInput): Promise<UnpackedArtifact>
   const zip = await openZip(input.source, archive);
   const layout = blaming(archive, () => wheelLayout(zip.entries));
   const origin = `${input.artifact.name} ${input.artifact.version}`;
-  const writer = artifactWriter({ archive, origin, sink: input.sink });
+  const writer = artifactWriter({ archive, archiveSize: input.source.size, origin, sink: input.sink });
   const wheel: Installation = { ...input, archive, zip, layout, writer, installed: [] };
   const metadata = await checkWheel(wheel);
   await installFiles(wheel);
@@ -74,20 +74,27 @@ async function installFiles(wheel: Installation): Promise<void> {
   for await (const [file, content] of readAhead(zip, placed)) {
     const line = record.get(file.entry.name);
     if (line === undefined) throw new Error(`unreachable: ${file.entry.name} is not in RECORD`);
+    if (content === undefined) {
+      await installLarge(wheel, file, line);
+      continue;
+    }
     blaming(archive, () => checkRecordLine(line, content));
     const final = file.isScript ? withInterpreter(content, interpreter.path) : content;
     await install(wheel, { ...factsOf(file), mode: modeOf(file) }, final);
   }
 }
 
-/** Inflating the next files, which zlib does on other threads, goes on while one is hashed and written. */
+/**
+ * Inflating the next files, which zlib does on other threads, goes on while one is hashed and written. Large files are not
+ * read, and have no content here.
+ */
 async function* readAhead(
   zip: ZipArchive,
   files: readonly PlacedFile[],
-): AsyncGenerator<readonly [PlacedFile, Uint8Array]> {
-  const started: { readonly file: PlacedFile; readonly content: Promise<Uint8Array> }[] = [];
+): AsyncGenerator<readonly [PlacedFile, Uint8Array | undefined]> {
+  const started: { readonly file: PlacedFile; readonly content: Promise<Uint8Array | undefined> }[] = [];
   for (const file of files) {
-    const content = readZipEntry(zip, file.entry);
+    const content = isLargeEntry(file.entry) ? Promise.resolve(undefined) : readZipEntry(zip, file.entry);
     // A failure counts when its turn comes, not before.
     content.catch(() => undefined);
     started.push({ file, content });
@@ -98,6 +105,42 @@ async function* readAhead(
 }
 
 const READ_AHEAD = 4;
+
+/** A file that may be larger than memory is checked as it passes: when it is not what it says, nothing of the wheel is kept. */
+async function installLarge(wheel: Installation, file: PlacedFile, line: RecordLine): Promise<void> {
+  const { archive, zip, interpreter, writer } = wheel;
+  const { entry, isScript } = file;
+  const start = isScript ? await startOf(zip, entry) : new Uint8Array(0);
+  const final = withInterpreter(start, interpreter.path);
+  const chunks = async function* (): AsyncGenerator<Uint8Array> {
+    const check = blaming(archive, () => recordCheck(line));
+    let passed = 0;
+    yield final;
+    for await (const chunk of zipEntryChunks(zip, entry)) {
+      check.update(chunk);
+      yield chunk.subarray(Math.max(0, start.length - passed));
+      passed += chunk.length;
+    }
+    blaming(archive, () => check.end());
+  };
+  const facts = { ...factsOf(file), mode: modeOf(file) };
+  const size = entry.size - start.length + final.length;
+  addInstalled(wheel, await writer.addStream(facts, { size, chunks }));
+}
+
+/** The first bytes, in which a line for the kernel would be. */
+async function startOf(zip: ZipArchive, entry: ZipEntry): Promise<Uint8Array> {
+  let start: Uint8Array = new Uint8Array(0);
+  for await (const chunk of zipEntryChunks(zip, entry)) {
+    start = Buffer.concat([start, chunk.subarray(0, START_BYTES)]);
+    if (start.length >= START_BYTES) break;
+  }
+  return start.subarray(0, START_BYTES);
+}
+
+const START_BYTES = 16;
+/** Of a RECORD of half a million files. */
+const LARGEST_TEXT = 64 * 1024 ** 2;
 
 /** Every file of the wheel must be in RECORD, and the other way round; RECORD and its signatures cannot be. */
 function checkListed({ files, distInfo }: WheelLayout, record: ReadonlyMap<string, RecordLine>): void {
@@ -132,13 +175,12 @@ async function writeRecord(wheel: Installation): Promise<void> {
   await writer.addFile(facts('RECORD'), Buffer.from(formatRecord([...installed, own])));
 }
 
-async function install(
-  { writer, installed, interpreter }: Installation,
-  facts: EntryFacts,
-  content: Uint8Array,
-): Promise<void> {
-  const { digest, size } = await writer.addFile(facts, content);
-  installed.push({ path: recordPath(facts.path, interpreter), hash: recordHash(digest), size: String(size) });
+async function install(wheel: Installation, facts: EntryFacts, content: Uint8Array): Promise<void> {
+  addInstalled(wheel, await wheel.writer.addFile(facts, content));
+}
+
+function addInstalled({ installed, interpreter }: Installation, { path, digest, size }: FileEntry): void {
+  installed.push({ path: recordPath(path, interpreter), hash: recordHash(digest), size: String(size) });
 }
 
 /** RECORD tells paths as they look from the folder for modules. */
@@ -169,6 +211,7 @@ async function readInfo(wheel: Installation, file: string): Promise<string> {
 }
 
 async function readText({ zip, archive }: Installation, entry: ZipEntry): Promise<string> {
+  if (entry.size > LARGEST_TEXT) throw invalidArtifact(archive, `\`${entry.name}\` is too large`);
   const content = await readZipEntry(zip, entry);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(content);

@@ -41,15 +41,37 @@ export function recordHash(digest: Digest): string {
 }
 
 /** Throws a plain Error that says why the line does not vouch for the content. */
-export function checkRecordLine({ path, hash, size }: RecordLine, content: Uint8Array): void {
+export function checkRecordLine(line: RecordLine, content: Uint8Array): void {
+  const check = recordCheck(line);
+  check.update(content);
+  check.end();
+}
+
+/** Whether a RECORD line vouches for a content that comes in chunks. */
+export interface RecordCheck {
+  update(chunk: Uint8Array): void;
+  /** Throws a plain Error that says why not. */
+  end(): void;
+}
+
+/** Throws a plain Error when the line can vouch for nothing. */
+export function recordCheck({ path, hash, size }: RecordLine): RecordCheck {
   const [, algorithm, expected] = /^([a-z0-9_]+)=([\w-]+)=*$/.exec(hash) ?? [];
   if (algorithm === undefined || expected === undefined || !ALGORITHMS.has(algorithm)) {
     throw new Error(`RECORD has no acceptable hash of \`${path}\``);
   }
-  if (createHash(algorithm).update(content).digest('base64url') !== expected) {
-    throw new Error(`\`${path}\` does not match its hash in RECORD`);
-  }
-  if (size !== '' && size !== String(content.length)) throw new Error(`\`${path}\` does not match its size in RECORD`);
+  const digest = createHash(algorithm);
+  let length = 0;
+  return {
+    update: (chunk) => {
+      digest.update(chunk);
+      length += chunk.length;
+    },
+    end: () => {
+      if (digest.digest('base64url') !== expected) throw new Error(`\`${path}\` does not match its hash in RECORD`);
+      if (size !== '' && size !== String(length)) throw new Error(`\`${path}\` does not match its size in RECORD`);
+    },
+  };
 }
 
 /** One line, so that a quoted field never holds a line end: paths cannot. Source: RFC 4180. */

@@ -1,4 +1,4 @@
-import { LARGEST_ARCHIVE, LARGEST_FILE, MOST_FILES } from './byte-source.ts';
+import { MOST_FILES } from './byte-source.ts';
 
 /** One file of a zip, as its central directory describes it. */
 export interface ZipEntry {
@@ -79,9 +79,9 @@ function parseEnd64(tail: Buffer, locator: number, start: number): ZipEnd {
 /**
  * The entries of a central directory, in its order. Throws a plain Error, naming the entry: malformed, encrypted, a
  * symbolic link or other special file, an unknown compression, a name that is absolute, leaves the folder, is not UTF-8,
- * or comes twice; or more in all than any package holds.
+ * or comes twice; or more than `most` bytes in all.
  */
-export function parseZipDirectory(directory: Buffer, end: ZipEnd): readonly ZipEntry[] {
+export function parseZipDirectory(directory: Buffer, end: ZipEnd, most: number): readonly ZipEntry[] {
   const entries: ZipEntry[] = [];
   const names = new Set<string>();
   let offset = 0;
@@ -95,7 +95,7 @@ export function parseZipDirectory(directory: Buffer, end: ZipEnd): readonly ZipE
     offset = next;
   }
   if (offset !== directory.length) throw new Error('its directory has a different number of files than it says');
-  if (total > LARGEST_ARCHIVE) throw new Error('it unpacks to far too much');
+  if (total > most) throw new Error('it unpacks to far too much');
   return entries;
 }
 
@@ -129,7 +129,6 @@ function checked(entry: ZipEntry, flags: number): ZipEntry {
   if ((flags & 0x2041) !== 0) throw fault('is encrypted');
   if (entry.name.endsWith('/') && entry.size > 0) throw fault('is a folder with content');
   if (entry.method === 'stored' && entry.size !== entry.compressedSize) throw fault('has two sizes');
-  if (entry.size > LARGEST_FILE) throw fault('is too large');
   return entry;
 }
 

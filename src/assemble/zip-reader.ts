@@ -1,6 +1,17 @@
+import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { crc32, inflateRaw, type InputType, type ZlibOptions } from 'node:zlib';
-import { blaming, invalidArtifact, type ByteSource } from './byte-source.ts';
+import { crc32, createInflateRaw, inflateRaw, type InputType, type ZlibOptions } from 'node:zlib';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import {
+  blaming,
+  invalidArtifact,
+  LARGE_FILE,
+  LARGEST_FILE,
+  mostUnpacked,
+  piecesOf,
+  type ByteRange,
+  type ByteSource,
+} from './byte-source.ts';
 import { ZIP_TAIL, parseZipDirectory, parseZipEnd, type ZipEntry } from './zip-directory.ts';
 
 /** A zip whose directory has been read and checked. */
@@ -19,6 +30,7 @@ interface Inflated {
   readonly engine: { readonly bytesWritten: number };
 }
 
+const INFLATED_BYTES = 256 * 1024;
 const LOCAL_HEADER = 30;
 const LOCAL = 0x04034b50;
 const LARGEST_DIRECTORY = 256 * 1024 * 1024;
@@ -36,8 +48,47 @@ export async function openZip(source: ByteSource, archive: string): Promise<ZipA
   const end = blaming(archive, () => parseZipEnd(tail, source.size));
   if (end.size > LARGEST_DIRECTORY) throw invalidArtifact(archive, 'its directory is too large');
   const directory = Buffer.from(await source.read(end.offset, end.size));
-  const entries = blaming(archive, () => parseZipDirectory(directory, end));
+  const entries = blaming(archive, () => parseZipDirectory(directory, end, mostUnpacked(source.size)));
   return { entries, archive, source, limits: limitsOf(entries, end.offset) };
+}
+
+/** Whether an entry is to be read by `zipEntryChunks`: in memory it would take more than there should be of anything. */
+export function isLargeEntry({ size, compressedSize }: ZipEntry): boolean {
+  return Math.max(size, compressedSize) > LARGE_FILE;
+}
+
+/** The content of an entry in chunks, as `readZipEntry` gives it: only when it ends well is it what it says. */
+export async function* zipEntryChunks(zip: ZipArchive, entry: ZipEntry): AsyncGenerator<Uint8Array> {
+  const { archive, source } = zip;
+  const range = { offset: await dataStart(zip, entry), length: entry.compressedSize };
+  const chunks = entry.method === 'stored' ? piecesOf(source, range) : inflatedChunks(source, range);
+  let size = 0;
+  let checksum = 0;
+  try {
+    for await (const chunk of chunks) {
+      size += chunk.length;
+      if (size > entry.size) break;
+      checksum = crc32(chunk, checksum);
+      yield chunk;
+    }
+  } catch (error) {
+    if (error instanceof RootcellarError || (error instanceof Error && 'syscall' in error)) throw error;
+    throw invalidArtifact(archive, `\`${entry.name}\` is damaged`, error);
+  }
+  if (size !== entry.size) throw invalidArtifact(archive, `\`${entry.name}\` has not the size it says`);
+  if (checksum !== entry.crc32) throw invalidArtifact(archive, `\`${entry.name}\` has not the checksum it says`);
+}
+
+async function* inflatedChunks(source: ByteSource, range: ByteRange): AsyncGenerator<Uint8Array> {
+  const engine = createInflateRaw({ chunkSize: INFLATED_BYTES });
+  const input = Readable.from(piecesOf(source, range), { objectMode: false });
+  input.on('error', (error) => engine.destroy(error));
+  try {
+    yield* input.pipe(engine);
+  } finally {
+    input.destroy();
+  }
+  if (engine.bytesWritten !== range.length) throw new Error('it has data behind its end');
 }
 
 /**
@@ -46,7 +97,10 @@ export async function openZip(source: ByteSource, archive: string): Promise<ZipA
  */
 export async function readZipEntry(zip: ZipArchive, entry: ZipEntry): Promise<Uint8Array> {
   const { archive } = zip;
-  const data = await readData(zip, entry);
+  if (Math.max(entry.size, entry.compressedSize) > LARGEST_FILE) {
+    throw invalidArtifact(archive, `\`${entry.name}\` is too large`);
+  }
+  const data = await zip.source.read(await dataStart(zip, entry), entry.compressedSize);
   const content = entry.method === 'stored' ? data : await inflated(data, entry, archive);
   if (content.length !== entry.size) throw invalidArtifact(archive, `\`${entry.name}\` has not the size it says`);
   if (crc32(content) !== entry.crc32) throw invalidArtifact(archive, `\`${entry.name}\` has not the checksum it says`);
@@ -64,7 +118,7 @@ function limitsOf(entries: readonly ZipEntry[], directory: number): ReadonlyMap<
 }
 
 /** Files that share bytes are how small archives unpack to huge ones, and how two readers see two archives. */
-async function readData({ source, archive, limits }: ZipArchive, entry: ZipEntry): Promise<Uint8Array> {
+async function dataStart({ source, archive, limits }: ZipArchive, entry: ZipEntry): Promise<number> {
   const headerSize = LOCAL_HEADER + entry.nameBytes.length;
   const limit = limits.get(entry) ?? 0;
   const overlap = invalidArtifact(archive, `\`${entry.name}\` overlaps what comes after it`);
@@ -75,7 +129,7 @@ async function readData({ source, archive, limits }: ZipArchive, entry: ZipEntry
   }
   const start = entry.offset + headerSize + header.readUInt16LE(28);
   if (start + entry.compressedSize > limit) throw overlap;
-  return await source.read(start, entry.compressedSize);
+  return start;
 }
 
 function agrees(header: Buffer, entry: ZipEntry): boolean {

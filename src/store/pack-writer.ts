@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import type { ContentSink } from '../assemble/tree.ts';
+import type { ContentSink, ReadAt } from '../assemble/tree.ts';
 import type { Digest } from '../base/digest.ts';
 import type { ContentPlace } from './pack-index.ts';
 import { diskError } from './store-error.ts';
@@ -38,7 +39,10 @@ export function createPackWriter(file: FileHandle, home: string): PackWriter {
     last: Promise.resolve(),
   };
   return {
-    sink: { write: (chunks) => inTurn(state, () => writeContent(state, chunks)) },
+    sink: {
+      write: (chunks) => inTurn(state, () => writeContent(state, chunks)),
+      inspect: (digest, look) => inTurn(state, () => inspectContent(state, digest, look)),
+    },
     end: (format) => inTurn(state, () => endFile(state, format)),
   };
 }
@@ -69,6 +73,19 @@ async function writeContent(
   if (state.places.has(digest)) rewind(state, start);
   else state.places.set(digest, { offset: start, size });
   return { digest, size };
+}
+
+async function inspectContent<T>(state: WriterState, digest: Digest, look: (readAt: ReadAt) => T): Promise<T> {
+  const place = state.places.get(digest);
+  if (place === undefined) throw new Error(`unreachable: ${digest} was never written`);
+  await flush(state);
+  return look((offset, length) => {
+    const bytes = Buffer.allocUnsafe(length);
+    if (offset < 0 || offset + length > place.size) throw new Error('unreachable: read beyond a content');
+    const count = readSync(state.file.fd, bytes, 0, length, place.offset + offset);
+    if (count !== length) throw new Error('unreachable: a content is shorter than it was written');
+    return bytes;
+  });
 }
 
 async function endFile(

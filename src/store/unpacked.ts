@@ -96,7 +96,7 @@ async function writePack(
   unpack: (sink: ContentSink) => Promise<UnpackedArtifact>,
 ): Promise<UnpackedArtifact> {
   return withTemporary(store, async (temporary) => {
-    const file = await open(temporary, 'wx', 0o600);
+    const file = await open(temporary, 'wx+', 0o600);
     try {
       const writer = createPackWriter(file, store.home);
       const artifact = await unpack(writer.sink);

@@ -180,6 +180,7 @@ export function memoryStore(): ContentSink & Contents & { readonly text: (digest
       kept.set(digest, content);
       return { digest, size: content.length };
     },
+    inspect: async (digest, look) => look((offset, length) => read(digest).subarray(offset, offset + length)),
     chunks: (digest) => [read(digest)],
     text: (digest) => read(digest).toString('utf8'),
   };

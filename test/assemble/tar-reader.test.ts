@@ -52,7 +52,11 @@ const HOSTILE: readonly (readonly [string, readonly RawTarMember[], string])[] =
   ['a name that is not UTF-8', [{ name: '', nameBytes: Buffer.from([0x61, 0xff]) }], 'is not UTF-8'],
   ['content of a folder', [{ name: 'a/', type: '5', content: 'x' }], '`a/` is a directory with content'],
   ['content of a link', [{ name: 'a', type: '2', target: 'b', content: 'x' }], '`a` is a symlink with content'],
-  ['a huge file', [{ name: 'a', size: 2 ** 31 }], '`a` is too large'],
+  [
+    'a huge file',
+    [{ name: 'x', type: 'x', content: '22 size=1099511627776\n' }, { name: 'a' }],
+    'it unpacks to far too much',
+  ],
   ['a file longer than the archive', [{ name: 'a', size: 100_000 }], 'it ends too early'],
   ['a huge header', [{ name: 'a', type: 'L', size: 2 ** 21 }], 'a header is too large'],
   ['a sparse file', [pax('22 GNU.sparse.major=1\n'), { name: 'a' }], '`a` is sparse'],
