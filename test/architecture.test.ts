@@ -72,6 +72,7 @@ const EFFECT_FILES: readonly string[] = [
   'store/images.ts',
   'store/kernel-lock.ts',
   'store/leftovers.ts',
+  'store/pack-writer.ts',
   'store/partial-file.ts',
   'store/put-image.ts',
   'store/rootfs-comparison.ts',

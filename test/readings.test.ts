@@ -120,8 +120,7 @@ describe('readOnce()', () => {
 
   it('keeps nothing of a reading that fails, and makes no store', async () => {
     const { subject, folder } = await toy();
-    const fail = (): Promise<never> => Promise.reject(new Error('refused'));
-    await expect(readOnce(subject, fail)).rejects.toThrow('refused');
+    await expect(readOnce(subject, () => Promise.reject(new Error('refused')))).rejects.toThrow('refused');
     const home = join(folder, 'none');
     await readOnce({ ...subject, home }, () => Promise.resolve(1));
     expect(readdirSync(folder)).toEqual(['a']);

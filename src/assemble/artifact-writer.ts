@@ -32,7 +32,7 @@ export interface ArtifactWriter {
 export interface StreamedContent {
   readonly size: number;
   /** `size` bytes, or it throws; a chunk is valid until the next one is asked for. */
-  chunks(): AsyncIterable<Uint8Array>;
+  readonly chunks: () => AsyncIterable<Uint8Array>;
 }
 
 /** Where a member goes, and where it leads if it is a link: a hard link's target is a path of the image. */

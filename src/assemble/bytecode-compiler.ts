@@ -156,7 +156,8 @@ function bytecodeKeeper(sources: readonly PythonSource[], sink: ContentSink): By
   return {
     keep: async (answers) => {
       // A copy: a part of a stream's buffer would hold all of that.
-      for (const [source, { status, content }] of answers) waiting.set(source, { status, content: Buffer.from(content) });
+      for (const [source, { status, content }] of answers)
+        waiting.set(source, { status, content: Buffer.from(content) });
       await inTurn(false);
     },
     end: async () => {

@@ -21,7 +21,7 @@ export interface TarMember {
 export interface StreamedMember extends Omit<TarMember, 'content'> {
   readonly size: number;
   /** To be read at most once, and before the next member is asked for. A chunk is valid until the next one is asked for. */
-  chunks(): AsyncIterable<Uint8Array>;
+  readonly chunks: () => AsyncIterable<Uint8Array>;
 }
 
 const LARGEST_HEADER = 1024 * 1024;

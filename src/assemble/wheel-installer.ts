@@ -7,7 +7,14 @@ import type { ContentSink, FileEntry, UnpackedArtifact } from './tree.ts';
 import { relativePath } from './usr-merge.ts';
 import { placeFiles, scriptsFolder, wheelLayout, within, type PlacedFile, type WheelLayout } from './wheel-layout.ts';
 import { entryPointProgram, normalizedVersion, parseEntryPoints, parseHeaders } from './wheel-metadata.ts';
-import { checkRecordLine, formatRecord, parseRecord, recordCheck, recordHash, type RecordLine } from './wheel-record.ts';
+import {
+  checkRecordLine,
+  formatRecord,
+  parseRecord,
+  recordCheck,
+  recordHash,
+  type RecordLine,
+} from './wheel-record.ts';
 import type { ZipEntry } from './zip-directory.ts';
 import { isLargeEntry, openZip, readZipEntry, zipEntryChunks, type ZipArchive } from './zip-reader.ts';
 

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { geteuid } from 'node:process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Contents, Tree } from '../assemble/tree.ts';
+import { byteOrder } from '../base/byte-order.ts';
 import { hexOf } from '../base/digest.ts';
 import type { ImagePath } from '../base/image-path.ts';
 import type { Progress } from '../base/progress.ts';
@@ -12,6 +13,7 @@ import { publish, withTemporary } from './durable-file.ts';
 import type { Image } from './image-record.ts';
 import { imageContents, readTree } from './images.ts';
 import { withLock } from './kernel-lock.ts';
+import { compareFolder } from './rootfs-comparison.ts';
 import { selectPaths } from './rootfs-plan.ts';
 import { onDisk } from './store-error.ts';
 import type { Store } from './store.ts';
@@ -20,27 +22,66 @@ import { writeTree } from './tree-writer.ts';
 export interface MaterialiseOptions {
   readonly progress: Progress;
   readonly signal?: AbortSignal | undefined;
+  /** Identifies the boot of this machine; left out, the kernel is asked. Empty: it cannot be known. */
+  readonly boot?: string;
 }
 
 /**
- * The folder with the image's files, for a cell to enter; made once in the life of a store, read-only by agreement.
+ * The folder with the image's files, for a cell to enter; read-only by agreement. Made once, and not synced: waiting for
+ * the disk took several times as long as making it. Its name says in which boot of the machine it was made. As long as that
+ * lasts, what was written is what will be read, whoever was killed. After it, power may have failed before all was on the
+ * disk: so the folder is compared with the image, and then gets its lasting name, or goes and is made anew.
  * Its top belongs to the user and has mode 0755; for root, entries have the owners that the image says. Only the store's
  * owner can reach it. Throws E_STORE_INVALID, E_ROOTFS_UNSAFE, E_DISK_FULL, E_CANCELLED.
  */
 export async function materialiseRootfs(store: Store, image: Image, options: MaterialiseOptions): Promise<string> {
-  const folder = rootfsPath(store, image);
-  if (existsSync(folder)) return folder;
+  const present = trustedFolder(store, image, options);
+  if (present !== undefined) return present;
   const lock = { lock: `rootfs-${hexOf(image.diffId)}`, signal: options.signal };
-  await withLock(store, lock, () =>
+  return withLock(store, lock, () =>
     onDisk(store.home, async () => {
-      if (!existsSync(folder)) await makeRootfs(store, image, options);
+      if (trustedFolder(store, image, options) === undefined) await judgeOlderFolders(store, image);
+      return trustedFolder(store, image, options) ?? makeRootfs(store, image, options);
     }),
   );
-  return folder;
 }
 
-export function rootfsPath(store: Store, { diffId }: Image): string {
+/** Every folder that was laid out for the image, whether it can be trusted or not. */
+export function rootfsFolders(store: Store, { diffId }: Image): readonly string[] {
+  const hex = hexOf(diffId);
+  const names = readdirSync(store.path('rootfs')).filter((name) => name === hex || name.startsWith(`${hex}.`));
+  return names.toSorted(byteOrder).map((name) => store.path('rootfs', name));
+}
+
+/** The name of what is known to be on the disk. */
+function lastingPath(store: Store, { diffId }: Image): string {
   return store.path('rootfs', hexOf(diffId));
+}
+
+function trustedFolder(store: Store, image: Image, { boot = bootOfMachine() }: MaterialiseOptions): string | undefined {
+  const lasting = lastingPath(store, image);
+  return [lasting, ...(boot === '' ? [] : [`${lasting}.${boot}`])].find((folder) => existsSync(folder));
+}
+
+/** Only where none can be trusted. That all of a folder was read back in a later boot shows that it is on the disk. */
+async function judgeOlderFolders(store: Store, image: Image): Promise<void> {
+  const folders = rootfsFolders(store, image);
+  if (folders.length === 0 || existsSync(lastingPath(store, image))) return;
+  const tree = await readTree(store, image);
+  for (const folder of folders) {
+    const faults = await compareFolder(folder, tree);
+    if (faults.length > 0 || existsSync(lastingPath(store, image))) await rm(folder, { recursive: true, force: true });
+    else await publish(folder, lastingPath(store, image));
+  }
+}
+
+/** Differs after each start of the kernel; empty where it is not known. Source: random(4). */
+function bootOfMachine(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    return '';
+  }
 }
 
 export interface PathSelection {
@@ -63,18 +104,21 @@ export async function temporaryFolder(store: Store): Promise<string> {
 }
 
 /** Made inside a folder that nobody else enters: images have directories that every user may write to. */
-async function makeRootfs(store: Store, image: Image, options: MaterialiseOptions): Promise<void> {
-  const { progress } = options;
+async function makeRootfs(store: Store, image: Image, options: MaterialiseOptions): Promise<string> {
+  const { progress, boot = bootOfMachine() } = options;
+  const lasting = lastingPath(store, image);
+  const made = boot === '' ? lasting : `${lasting}.${boot}`;
   const tree = await readTree(store, image);
   progress({ kind: 'begin', step: 'store', title: `laying out ${image.name}`, total: amountOf(tree) });
   await withTemporary(store, async (guard) => {
     await mkdir(guard, { mode: 0o700 });
     const folder = join(guard, 'rootfs');
     await writeImageFiles(folder, tree, { store, image, ...options });
-    await syncFileSystem(folder);
-    await publish(folder, rootfsPath(store, image));
+    if (boot === '') await syncFileSystem(folder);
+    await publish(folder, made);
   });
   progress({ kind: 'end', step: 'store', summary: `${tree.size} files` });
+  return made;
 }
 
 interface ImageOptions extends MaterialiseOptions {

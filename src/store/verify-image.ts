@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { Contents, Tree } from '../assemble/tree.ts';
 import { hexOf, shortDigest } from '../base/digest.ts';
@@ -10,7 +9,7 @@ import { openContents } from './contents.ts';
 import type { Image } from './image-record.ts';
 import { imageContents, readTree } from './images.ts';
 import { compareFolder } from './rootfs-comparison.ts';
-import { rootfsPath } from './rootfs-folder.ts';
+import { rootfsFolders } from './rootfs-folder.ts';
 import type { Store } from './store.ts';
 import { loadPackIndex, packPath } from './unpacked.ts';
 
@@ -26,8 +25,7 @@ export async function verifyImage(store: Store, image: Image): Promise<readonly 
   const tree = sound.value;
   const faults = await inOrder(image.unpackedKeys, (key) => verifyPack(store, key));
   if (faults.length === 0) faults.push(...(await verifyTar(store, image, tree)));
-  const folder = rootfsPath(store, image);
-  return existsSync(folder) ? [...faults, ...(await compareFolder(folder, tree))] : faults;
+  return [...faults, ...(await inOrder(rootfsFolders(store, image), (folder) => compareFolder(folder, tree)))];
 }
 
 /** Reads every content of an unpacked artifact. */

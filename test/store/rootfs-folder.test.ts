@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/base/digest.ts';
@@ -108,7 +108,39 @@ describe('materialiseRootfs()', () => {
     };
     const made = materialiseRootfs(store, image, { progress, signal: stop.signal });
     await expect(made).rejects.toMatchObject({ code: 'E_CANCELLED' });
-    expect(existsSync(store.path('rootfs', image.diffId.slice(7)))).toBe(false);
+    expect(readdirSync(store.path('rootfs'))).toEqual([]);
+  });
+
+  it('does not trust what an earlier boot made before it has compared it', async () => {
+    const store = await scratchStore();
+    const image = await toyImage(store, fileEntry('a', 'one'), fileEntry('b', 'two'));
+    const hex = image.diffId.slice(7);
+    const first = await materialiseRootfs(store, image, { progress: noProgress, boot: 'first' });
+    expect(first).toBe(store.path('rootfs', `${hex}.first`));
+    truncateSync(join(first, 'b'), 0);
+    expect(await materialiseRootfs(store, image, { progress: noProgress, boot: 'first' })).toBe(first);
+    const second = await materialiseRootfs(store, image, { progress: noProgress, boot: 'second' });
+    expect(readdirSync(store.path('rootfs'))).toEqual([`${hex}.second`]);
+    expect(readFileSync(join(second, 'b'), 'utf8')).toBe('two');
+  });
+
+  it('trusts for good what a later boot has read back whole', async () => {
+    const store = await scratchStore();
+    const image = await toyImage(store, fileEntry('a', 'one'));
+    const first = await materialiseRootfs(store, image, { progress: noProgress, boot: 'first' });
+    const { ino } = statSync(first);
+    const second = await materialiseRootfs(store, image, { progress: noProgress, boot: 'second' });
+    expect(second).toBe(store.path('rootfs', image.diffId.slice(7)));
+    expect(statSync(second).ino).toBe(ino);
+    expect(await materialiseRootfs(store, image, { progress: noProgress, boot: 'third' })).toBe(second);
+  });
+
+  it('syncs where the boot is not known, and trusts that for good', async () => {
+    const store = await scratchStore();
+    const image = await toyImage(store, fileEntry('a', 'one'));
+    const folder = await materialiseRootfs(store, image, { progress: noProgress, boot: '' });
+    expect(folder).toBe(store.path('rootfs', image.diffId.slice(7)));
+    expect(await materialiseRootfs(store, image, { progress: noProgress, boot: 'later' })).toBe(folder);
   });
 });
 
