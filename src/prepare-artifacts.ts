@@ -5,6 +5,7 @@ import { canonicalJson } from './base/canonical-json.ts';
 import type { Digest } from './base/digest.ts';
 import { digestOf } from './base/digest.ts';
 import { RootcellarError } from './base/rootcellar-error.ts';
+import { keepHeapLean } from './lean-heap.ts';
 import type { LockedTarget } from './lock/lockfile.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import type { Recipe } from './recipe/recipe.ts';
@@ -27,6 +28,9 @@ export interface PreparedArtifact {
   readonly unpacked: UnpackedArtifact;
 }
 
+/** A tree of more is where memory counts for more than a tenth of a second. */
+const MANY_ENTRIES = 20_000;
+
 type KeyedArtifact = Omit<PreparedArtifact, 'unpacked'>;
 
 /**
@@ -48,6 +52,8 @@ export async function prepareArtifacts(
     if (unpacked !== undefined) found.set(key, unpacked);
   }
   const missing = keyed.filter(({ key }) => !found.has(key));
+  const entries = [...found.values()].reduce((sum, unpacked) => sum + unpacked.entries.length, 0);
+  if (missing.length > 0 || entries > MANY_ENTRIES) keepHeapLean();
   if (missing.length > 0) {
     const { fetchArtifacts } = await import('./fetch-artifacts.ts');
     await fetchArtifacts({ ...request, artifacts: missing.map(({ artifact }) => artifact) }, context);
