@@ -156,3 +156,41 @@ describe('readUnpacked()', () => {
     await expect(readUnpacked(await reopened(store), TOY_KEY)).rejects.toMatchObject({ code: 'E_STORE_INVALID' });
   });
 });
+
+describe('ContentSink.inspect()', () => {
+  it('reads back any part of what was written, from the disk or not yet there', async () => {
+    const store = await scratchStore();
+    const large = Buffer.alloc(3_000_000, 'abc');
+    const seen: string[] = [];
+    await writeUnpacked(store, TOY_KEY, async (sink) => {
+      const first = await sink.write([large]);
+      const second = await sink.write([Buffer.from('hello')]);
+      await sink.inspect?.(first.digest, (readAt) => seen.push(Buffer.from(readAt(2_999_997, 3)).toString()));
+      await sink.inspect?.(second.digest, (readAt) => seen.push(Buffer.from(readAt(1, 4)).toString()));
+      await sink.inspect?.(second.digest, (readAt) => expect(() => readAt(1, 5)).toThrow('beyond'));
+      await sink.write([Buffer.from('more')]);
+      return { entries: [], scripts: [], metadata: '' };
+    });
+    expect(seen).toEqual(['abc', 'ello']);
+    expect([...(loadPackIndex(packPath(store, TOY_KEY))?.places.values() ?? [])].map(({ size }) => size)).toEqual([
+      3_000_000, 5, 4,
+    ]);
+  });
+});
+
+describe('loadPackIndex()', () => {
+  it('reads the packs of version 1, whose rows have digests', async () => {
+    const store = await scratchStore();
+    const hex = digestOf('one').slice(7);
+    const index = JSON.stringify({
+      contents: [[hex, 0, 3]],
+      entries: { origins: ['toy 1'], rows: [['f', 'a', 420, 0, 0, 1000, 0, 3, hex]] },
+      metadata: '',
+      scripts: [],
+    });
+    const footer = `RCPK1 ${String(index.length).padStart(16, '0')} ${digestOf(index).slice(7)}\n`;
+    writeFileSync(packPath(store, TOY_KEY), `one${index}${footer}`);
+    const [entry] = loadPackIndex(packPath(store, TOY_KEY))?.artifact.entries ?? [];
+    expect(entry).toMatchObject({ kind: 'file', path: 'a', size: 3, digest: digestOf('one') });
+  });
+});
