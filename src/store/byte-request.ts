@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import { rootCertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { EnvHttpProxyAgent, request } from 'undici';
@@ -26,13 +27,13 @@ export interface ByteRequest {
 
 export type ByteAnswer = Exclude<AnswerMeaning, { readonly kind: 'bytes' | 'redirect' }> | Bytes;
 
-/** Bytes on their way. The caller reads the body to its end or destroys it. */
+/** Bytes on their way. The caller reads the body at once, to its end, or destroys it. */
 export interface Bytes {
   readonly kind: 'bytes';
   readonly start: number;
   readonly length: number | undefined;
   readonly validator: string | undefined;
-  readonly body: AsyncIterable<Uint8Array> & { destroy(): void };
+  readonly body: Readable;
 }
 
 const IDLE_MS = 30_000;

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { hexOf, shortDigest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
@@ -75,7 +76,7 @@ async function tryUrl(attempt: Attempt): Promise<Failure | undefined> {
 async function attemptOnce(attempt: Attempt): Promise<Failure | undefined> {
   const { partial, url, located, signal, client } = attempt;
   const { size } = located.artifact;
-  if (partial.offset > size) await partial.restart(url, undefined);
+  if (partial.offset > size) partial.restart(url, undefined);
   const resumed = partial.offset;
   if (resumed === size) return finish(attempt, resumed);
   try {
@@ -100,17 +101,40 @@ async function receive({ partial, url, located, advance }: Attempt, answer: Byte
     answer.body.destroy();
     return { kind: 'mismatch', url, expected: `${size} bytes`, got: `${answer.length} bytes` };
   }
-  if (answer.start === 0) await partial.restart(url, answer.validator);
-  for await (const chunk of answer.body) {
-    if (partial.offset + chunk.length > size) {
-      await partial.restart(url, undefined);
-      return { kind: 'mismatch', url, expected: `${size} bytes`, got: 'more' };
-    }
-    await partial.append(chunk);
+  if (answer.start === 0) partial.restart(url, answer.validator);
+  let isTooLong = false;
+  await drained(answer.body, (chunk) => {
+    isTooLong = partial.offset + chunk.length > size;
+    if (isTooLong) return 'enough';
+    partial.append(chunk);
     advance(partial.offset);
+    return 'more';
+  });
+  if (isTooLong) {
+    partial.restart(url, undefined);
+    return { kind: 'mismatch', url, expected: `${size} bytes`, got: 'more' };
   }
   if (partial.offset === size) return undefined;
   return { kind: 'transient', url, detail: `the connection ended after ${partial.offset} of ${size} bytes` };
+}
+
+/**
+ * Gives `take` all chunks as they come. Nothing here ever waits between two: where a body is paused when its server hangs
+ * up, undici 7 ends the process by an assertion that nobody can catch (nodejs/undici, issue 5360).
+ */
+function drained(body: Readable, take: (chunk: Uint8Array) => 'more' | 'enough'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onData = (chunk: Uint8Array): void => {
+      try {
+        if (take(chunk) === 'more') return;
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
+      body.off('data', onData).destroy();
+    };
+    body.on('data', onData).once('error', reject).once('close', resolve).once('end', resolve);
+  });
 }
 
 /** Bytes that came in parts may be of two different files: then the whole is asked for once more. */
@@ -122,12 +146,12 @@ async function finish(attempt: Attempt, resumed: number): Promise<Failure | unde
     return undefined;
   }
   if (resumed > 0) return startOver(attempt);
-  await partial.restart(url, undefined);
+  partial.restart(url, undefined);
   return { kind: 'mismatch', url, expected: shortDigest(located.artifact.digest), got: shortDigest(got) };
 }
 
 async function startOver(attempt: Attempt): Promise<Failure | undefined> {
-  await attempt.partial.restart(attempt.url, undefined);
+  attempt.partial.restart(attempt.url, undefined);
   return attemptOnce(attempt);
 }
 

@@ -1,19 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { ftruncateSync, writeFileSync, writeSync } from 'node:fs';
+import { open, readFile, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { digestOf, hexOf } from '../base/digest.ts';
 import type { Digest } from '../base/digest.ts';
 import { isErrno } from '../base/rootcellar-error.ts';
 import { artifactPath } from './artifacts.ts';
 import { publish } from './durable-file.ts';
-import { onDisk } from './store-error.ts';
+import { diskError, onDisk } from './store-error.ts';
 import type { Store } from './store.ts';
 import { scrubUrl } from './url-text.ts';
 
 /**
  * The first bytes of an artifact, kept under its digest until the rest comes, be it in another process.
- * Only the holder of the artifact's lock opens it.
+ * Only the holder of the artifact's lock opens it. Writing is synchronous: see `drained` of `download-artifact.ts`.
  */
 export class PartialFile {
   /** Bytes that are there. */
@@ -47,17 +48,19 @@ export class PartialFile {
   }
 
   /** Empties the file: what follows comes from `url`. */
-  async restart(url: string, validator: string | undefined): Promise<void> {
-    await onDisk(this.#store.home, async () => {
-      await this.#file.truncate(0);
-      await writeFile(this.#validatorPath(), `${digestOf(scrubUrl(url))}\n${validator ?? ''}\n`, { mode: 0o600 });
+  restart(url: string, validator: string | undefined): void {
+    this.#onDisk(() => {
+      ftruncateSync(this.#file.fd);
+      writeFileSync(this.#validatorPath(), `${digestOf(scrubUrl(url))}\n${validator ?? ''}\n`, { mode: 0o600 });
     });
     this.offset = 0;
     this.#hash = createHash('sha256');
   }
 
-  async append(chunk: Uint8Array): Promise<void> {
-    await onDisk(this.#store.home, () => this.#file.appendFile(chunk));
+  append(chunk: Uint8Array): void {
+    this.#onDisk(() => {
+      for (let done = 0; done < chunk.length;) done += writeSync(this.#file.fd, chunk, done);
+    });
     this.#hash.update(chunk);
     this.offset += chunk.length;
   }
@@ -78,6 +81,14 @@ export class PartialFile {
 
   async close(): Promise<void> {
     await this.#file.close();
+  }
+
+  #onDisk(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      throw diskError(this.#store.home, error) ?? error;
+    }
   }
 
   #path(): string {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { digestOf, hexOf } from '../../src/base/digest.ts';
 import { noProgress } from '../../src/base/progress.ts';
 import type { ProgressEvent } from '../../src/base/progress.ts';
@@ -72,6 +73,28 @@ describe('downloadArtifacts()', () => {
       detail: 'toy',
     });
     expect(events.at(-1)).toEqual({ kind: 'end', step: 'download', summary: '1 artifacts, 293 KiB' });
+  });
+
+  it('takes bodies from a server that hangs up right behind them', async () => {
+    const store = await scratchStore();
+    const contents = Array.from({ length: 12 }, (_, index) => Buffer.alloc(200_000 + index * 60_000, `${index}`));
+    const server = createServer((socket) => {
+      socket.once('data', (request) => {
+        const content = contents[Number(/^GET \/(\d+)/.exec(request.toString())?.[1])] ?? Buffer.alloc(0);
+        socket.end(
+          Buffer.concat([Buffer.from(`HTTP/1.0 200 OK\r\ncontent-length: ${content.length}\r\n\r\n`), content]),
+        );
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : '';
+    const artifacts = contents.map((content, index) =>
+      locatedAs({ name: `toy${index}`, content }, `http://127.0.0.1:${port}/${index}`),
+    );
+    await download(store, artifacts);
+    expect(readdirSync(store.path('artifacts'))).toHaveLength(12);
   });
 
   it('goes on where the connection broke', async () => {
