@@ -5,11 +5,11 @@ import type { DebArtifact } from '../resolve/resolution.ts';
 import { readArMembers, type ArMember } from './ar-reader.ts';
 import { artifactWriter, type ArtifactWriter } from './artifact-writer.ts';
 import { ByteReader } from './byte-reader.ts';
-import { invalidArtifact, mostUnpacked, wholeOf, type ByteSource } from './byte-source.ts';
+import { invalidArtifact, mostUnpacked, type ByteSource } from './byte-source.ts';
 import { decompress } from './decompress.ts';
 import { parseControl } from './deb-control.ts';
 import { isTrivialScript } from './maintainer-scripts.ts';
-import { streamedMembers, type StreamedMember } from './tar-members.ts';
+import { streamedMembers, tarMembers, type StreamedMember, type TarMember } from './tar-members.ts';
 import type { ContentSink, UnpackedArtifact } from './tree.ts';
 import { isMergedFolder, mergedPath, mergedTarget } from './usr-merge.ts';
 
@@ -26,6 +26,8 @@ interface OpenDeb extends DebInput {
 
 const SCRIPTS: ReadonlySet<string> = new Set(['config', 'postinst', 'postrm', 'preinst', 'prerm', 'triggers']);
 const LARGEST_CONTROL = 1024 * 1024;
+/** With the checksums of all files: it is read in memory. */
+const LARGEST_CONTROL_TAR = 64 * 1024 * 1024;
 
 /**
  * Unpacks a .deb of format 2 as dpkg would into a root with merged /usr, except that nothing of it is run, set-id bits
@@ -56,13 +58,10 @@ async function checkFormat({ source, archive }: OpenDeb, { offset, length }: ArM
 async function readControl(deb: OpenDeb, member: ArMember): Promise<{ metadata: string; scripts: readonly string[] }> {
   const scripts: string[] = [];
   let metadata: string | undefined;
-  for await (const { kind, name, size, chunks } of membersOf(deb, member)) {
+  for await (const { kind, name, content } of controlOf(deb, member)) {
     const path = parseImagePath(name) ?? '';
-    const isScript = SCRIPTS.has(path);
-    if (kind !== 'file' || (!isScript && path !== 'control')) continue;
-    const text = size > LARGEST_CONTROL ? undefined : textOf(deb, await wholeOf(chunks(), size));
-    if (!isScript) metadata = text;
-    else if (text === undefined || !isTrivialScript(text)) scripts.push(path);
+    if (kind === 'file' && SCRIPTS.has(path) && !isTrivialScript(textOf(deb, content))) scripts.push(path);
+    if (kind === 'file' && path === 'control' && content.length <= LARGEST_CONTROL) metadata = textOf(deb, content);
   }
   if (metadata === undefined) throw invalidArtifact(deb.archive, 'it has no control file');
   checkIdentity(deb, metadata);
@@ -87,7 +86,7 @@ async function readData(deb: OpenDeb, member: ArMember): Promise<UnpackedArtifac
   const { archive, sink, source } = deb;
   const writer = artifactWriter({ archive, archiveSize: source.size, origin, sink });
   const seen = new Set<ImagePath>();
-  for await (const entry of membersOf(deb, member)) {
+  for await (const entry of dataOf(deb, member)) {
     const path = parseImagePath(entry.name);
     if (path === undefined) throw invalidArtifact(deb.archive, `the path \`${entry.name}\` is not acceptable`);
     if (seen.has(path) && entry.kind !== 'directory')
@@ -115,13 +114,26 @@ export function isCompiledPython(path: ImagePath): boolean {
   return path.endsWith('.pyc') || /(?:^|\/)__pycache__(?:\/|$)/.test(path);
 }
 
-async function* membersOf({ source, archive }: OpenDeb, member: ArMember): AsyncGenerator<StreamedMember> {
-  const bytes = new ByteReader(decompress({ source, range: member, name: member.name, archive }));
+async function* controlOf(deb: OpenDeb, member: ArMember): AsyncGenerator<TarMember> {
+  const bytes = decompressed(deb, member);
   try {
-    yield* streamedMembers(bytes, { archive, most: mostUnpacked(source.size) });
+    yield* tarMembers(bytes, deb.archive, LARGEST_CONTROL_TAR);
   } finally {
     await bytes.close();
   }
+}
+
+async function* dataOf(deb: OpenDeb, member: ArMember): AsyncGenerator<StreamedMember> {
+  const bytes = decompressed(deb, member);
+  try {
+    yield* streamedMembers(bytes, { archive: deb.archive, most: mostUnpacked(deb.source.size) });
+  } finally {
+    await bytes.close();
+  }
+}
+
+function decompressed({ source, archive }: OpenDeb, member: ArMember): ByteReader {
+  return new ByteReader(decompress({ source, range: member, name: member.name, archive }));
 }
 
 function textOf({ archive }: OpenDeb, content: Uint8Array): string {

@@ -40,9 +40,16 @@ const KINDS: ReadonlyMap<string, TarMember['kind']> = new Map([
   ['6', 'device'],
 ]);
 
-/** The members of a tar with their contents, as `streamedMembers` gives them; none may be larger than `LARGEST_FILE`. */
-export async function* tarMembers(bytes: ByteReader, archive: string): AsyncGenerator<TarMember> {
-  for await (const { size, chunks, ...member } of streamedMembers(bytes, { archive, most: LARGEST_ARCHIVE })) {
+/**
+ * The members of a tar with their contents, as `streamedMembers` gives them; at most `most` bytes in all, and no file
+ * larger than `LARGEST_FILE`.
+ */
+export async function* tarMembers(
+  bytes: ByteReader,
+  archive: string,
+  most: number = LARGEST_ARCHIVE,
+): AsyncGenerator<TarMember> {
+  for await (const { size, chunks, ...member } of streamedMembers(bytes, { archive, most })) {
     if (size > LARGEST_FILE) throw invalidArtifact(archive, `\`${member.name}\` is too large`);
     const pieces: Uint8Array[] = [];
     for await (const piece of chunks()) pieces.push(piece);

@@ -14,9 +14,12 @@ import { materialiseRootfs } from '../../src/store/rootfs-folder.ts';
 import { Store } from '../../src/store/store.ts';
 import { COMMAND, copyRecipe } from '../support/command.ts';
 import { measureFilterLoads } from './filter-load.ts';
+import { peakOfTree, startLargeIndex } from './large-image.ts';
+import { phaseTimes, type PhaseTime } from './phase-times.ts';
 
 const run = promisify(execFile);
 const rows: string[] = [];
+const phases: string[] = [];
 
 /** Milliseconds that `action` takes. */
 async function timed(action: () => Promise<unknown>): Promise<number> {
@@ -81,6 +84,7 @@ describe.sequential('ratios', () => {
     await store.close();
     rmSync(folder, { recursive: true, force: true });
     console.log(['', '| what | ratio | goal | medians |', '| --- | --- | --- | --- |', ...rows, ''].join('\n'));
+    console.log(['| phase of a build from lock and warm store | ms |', '| --- | --- |', ...phases, ''].join('\n'));
   });
 
   /** What a build leaves in the store besides unpacked artifacts. */
@@ -100,6 +104,19 @@ describe.sequential('ratios', () => {
       theirs: () => run('sh', ['-c', `tar --sort=name -C "${rootfs}" -cf "${tar}" . && sha256sum "${tar}"`]),
     });
     expect(rows).toHaveLength(1);
+  });
+
+  it('where the time of a build from lock and warm store goes', async () => {
+    const runs: (readonly PhaseTime[])[] = [];
+    for (let turn = 0; turn < 9; turn += 1) {
+      forgetImages();
+      runs.push(await phaseTimes(['build', recipe, '--locked', '-o', join(folder, 'ours.tar')], environment));
+    }
+    const names = runs[0]?.map(({ phase }) => phase) ?? [];
+    for (const [index, phase] of names.entries()) {
+      phases.push(`| ${phase} | ${Math.round(median(runs.map((times) => times[index]?.ms ?? Number.NaN)))} |`);
+    }
+    expect(names.length).toBeGreaterThan(4);
   });
 
   it('build with nothing changed, against `node -e 0`', async () => {
@@ -173,5 +190,16 @@ describe.sequential('ratios', () => {
       `| peak memory of a build from downloads | ${formatSize(Number(readFileSync(file, 'utf8')))} | ≤ 300 MiB | |`,
     );
     expect(rows.length).toBeGreaterThan(4);
+  });
+
+  it('peak memory of all processes of a build, downloads included, of an image of more than 2 GB', async () => {
+    await using large = await startLargeIndex(join(folder, 'large'), 1);
+    const environmentOfLarge = { ...environment, ROOTCELLAR_HOME: join(folder, 'large-store') };
+    execFileSync(process.execPath, [COMMAND, 'lock', large.recipe], { env: environmentOfLarge, stdio: 'ignore' });
+    const command = [process.execPath, COMMAND, 'build', large.recipe];
+    const { peakBytes, stdout } = await peakOfTree(command, environmentOfLarge);
+    const size = stdout.trim().split(' ').slice(-2).join(' ');
+    rows.push(`| peak memory of all processes, image of ${size} | ${formatSize(peakBytes)} | ≤ 300 MiB | |`);
+    expect(stdout).toContain('GiB');
   });
 });
