@@ -48,7 +48,7 @@ async function lockable({ path, flags }: Candidate, remove: boolean): Promise<re
 }
 
 /** A program that a dead process had started may still write there: the next command removes the rest. */
-function removeAll(path: string): void {
+export function removeAll(path: string): void {
   try {
     openFolders(path);
     rmSync(path, { recursive: true, force: true });

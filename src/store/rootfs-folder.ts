@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { geteuid } from 'node:process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,6 +13,7 @@ import { publish, withTemporary } from './durable-file.ts';
 import type { Image } from './image-record.ts';
 import { imageContents, readTree } from './images.ts';
 import { withLock } from './kernel-lock.ts';
+import { removeAll } from './leftovers.ts';
 import { compareFolder } from './rootfs-comparison.ts';
 import { selectPaths } from './rootfs-plan.ts';
 import { onDisk } from './store-error.ts';
@@ -70,7 +71,7 @@ async function judgeOlderFolders(store: Store, image: Image): Promise<void> {
   const tree = await readTree(store, image);
   for (const folder of folders) {
     const faults = await compareFolder(folder, tree);
-    if (faults.length > 0 || existsSync(lastingPath(store, image))) await rm(folder, { recursive: true, force: true });
+    if (faults.length > 0 || existsSync(lastingPath(store, image))) removeAll(folder);
     else await publish(folder, lastingPath(store, image));
   }
 }
