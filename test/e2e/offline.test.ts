@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { cp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   namesBelow,
   pythonImage,
@@ -52,6 +52,10 @@ beforeAll(async () => {
 afterAll(async () => {
   await machine[Symbol.asyncDispose]();
   await work[Symbol.asyncDispose]();
+});
+
+beforeEach(({ skip }) => {
+  if (!machine.hasUv) skip('uv could not be had');
 });
 
 /** With a network, and the store in which everything is built. */
