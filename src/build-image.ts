@@ -36,7 +36,7 @@ export async function buildImage(request: BuildRequest, context: PipelineContext
   const { recipe, lock, architecture } = request;
   const target = lockedTarget(lock, architecture);
   const key = targetKey(lock, architecture, target);
-  const existing = await findBuilt(context.store, lock, architecture);
+  const existing = await findBuilt({ recipe, lock, architecture }, context);
   if (existing !== undefined) return existingImage(existing, request, context);
 
   await checkSizes(context.store, target);
@@ -75,17 +75,18 @@ async function assembleImage(assembly: Assembly, context: PipelineContext) {
   progress({ kind: 'begin', step: 'assemble', title: `assemble ${recipe.name} for ${architecture}` });
   const manifest = imageManifest(assembly);
   const generated = generatedContents();
+  const suite = suiteOf(recipe);
   const contents = openContents(store, compiled.keys);
   try {
     const { tree, warnings } = await assembleTree({
-      system: { architecture, suite: recipe.base.suite, interpreter: target.interpreter },
+      system: { architecture, suite, interpreter: target.interpreter },
       epoch: targetEpoch(lock, target).seconds,
       parts: compiled.parts,
       files: recipe.files,
       ownFiles: ownFiles(assembly, manifest),
       contents,
       sink: generated.sink,
-      packageOf: (library) => libraryPackage(library, recipe.base.suite),
+      packageOf: (library) => (suite === undefined ? undefined : libraryPackage(library, suite)),
     });
     progress({ kind: 'end', step: 'assemble', summary: `${tree.size} entries, no shared object missing` });
     for (const message of warnings) progress({ kind: 'warning', message });
@@ -93,6 +94,11 @@ async function assembleImage(assembly: Assembly, context: PipelineContext) {
   } finally {
     contents.close();
   }
+}
+
+/** Undefined for a host, which may be of any distribution. */
+function suiteOf({ base }: Recipe): string | undefined {
+  return base.kind === 'debian' ? base.suite : undefined;
 }
 
 interface Packing {

@@ -4,18 +4,34 @@ import { RootcellarError, type Problem } from './base/rootcellar-error.ts';
 import { lockedArtifacts } from './lock/locked-artifacts.ts';
 import type { LockedTarget, Lockfile } from './lock/lockfile.ts';
 import { targetKey } from './lock/target-key.ts';
+import type { PipelineContext } from './pipeline-context.ts';
+import { recipeWord, type Recipe } from './recipe/recipe.ts';
 import { storedSize, verifyArtifact } from './store/artifacts.ts';
 import { artifactTitle } from './store/download-failure.ts';
 import type { Image } from './store/image-record.ts';
 import { findByInputs } from './store/images.ts';
 import type { Store } from './store/store.ts';
 
-/** The image that `lock` describes, when the store has it already. Throws E_NOT_REPRODUCED when it is not as promised. */
-export async function findBuilt(store: Store, lock: Lockfile, architecture: Architecture): Promise<Image | undefined> {
+export interface BuiltRequest {
+  readonly recipe: Recipe;
+  readonly lock: Lockfile;
+  readonly architecture: Architecture;
+}
+
+/**
+ * The image that `lock` describes, when the store has it already. Throws E_NOT_REPRODUCED when it is not as promised, and
+ * E_HOST_CHANGED when files of this machine are not those that are locked, whether there is an image or not.
+ */
+export async function findBuilt(request: BuiltRequest, context: PipelineContext): Promise<Image | undefined> {
+  const { recipe, lock, architecture } = request;
   const target = lockedTarget(lock, architecture);
-  const image = await findByInputs(store, targetKey(lock, architecture, target));
+  if (target.host !== undefined) {
+    const { checkHostFiles } = await import('./check-host-files.ts');
+    await checkHostFiles({ target, architecture, recipe: recipeWord(recipe) }, context);
+  }
+  const image = await findByInputs(context.store, targetKey(lock, architecture, target));
   if (image === undefined) return undefined;
-  await checkSizes(store, target);
+  await checkSizes(context.store, target);
   checkPromise(image.diffId, target.diffId);
   return image;
 }

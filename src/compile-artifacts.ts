@@ -90,6 +90,7 @@ async function compileMissing(
   const { store } = context;
   // Loaded only now: most builds compile nothing.
   const { interpreterLayout } = await import('./assemble/interpreter-files.ts');
+  const { cachedLibraries } = await import('./assemble/ld-so-cache.ts');
   const { systemTree } = await import('./assemble/system-tree.ts');
   const { materialisePaths } = await import('./store/rootfs-folder.ts');
   const brought = await compiler.prepare();
@@ -98,8 +99,9 @@ async function compileMissing(
   const root = await store.temporaryPath();
   try {
     const parts = brought.map(({ artifact, unpacked }) => mergePart({ artifact, unpacked, bytecode: undefined }));
-    const tree = systemTree({ architecture, suite: recipe.base.suite, interpreter }, parts);
-    const layout = interpreterLayout(tree, interpreter);
+    const suite = recipe.base.kind === 'debian' ? recipe.base.suite : undefined;
+    const tree = systemTree({ architecture, suite, interpreter }, parts);
+    const layout = interpreterLayout(tree, interpreter, cachedLibraries({ tree, contents, architecture }));
     await materialisePaths(contents, { tree, paths: layout.files, folder: root });
     return await compileAll({ missing, interpreter, layout, root, contents }, context);
   } finally {

@@ -42,7 +42,7 @@ export function findCompiler(request: CompilerRequest, context: PipelineContext)
     });
   }
   if (choice.kind === 'own') {
-    const digests = interpreterDigests(target.debs, interpreter);
+    const digests = [...interpreterDigests(target.debs, interpreter), ...hostDigests(target, interpreter)];
     return { interpreter, architecture, digests, prepare: async () => prepared };
   }
   const { debs } = choice;
@@ -62,4 +62,15 @@ function interpreterDigests(debs: readonly DebArtifact[], { version }: Interpret
   const minor = /^\d+\.\d+/.exec(version)?.[0] ?? '';
   const own = new Set([`python${minor}-minimal`, `libpython${minor}-minimal`, `libpython${minor}-stdlib`]);
   return debs.filter(({ name }) => own.has(name)).map(({ digest }) => digest);
+}
+
+/** What of a host's files decides bytecode: the program under all its names, and the library that it is in. */
+function hostDigests({ host }: LockedTarget, { path, version }: Interpreter): readonly Digest[] {
+  const minor = /^\d+\.\d+/.exec(version)?.[0] ?? '';
+  return (host?.files ?? []).flatMap((file) => {
+    if (file.kind !== 'file') return [];
+    const name = file.path.slice(file.path.lastIndexOf('/') + 1);
+    const isCompiler = file.path === path || name === `python${minor}` || name.startsWith(`libpython${minor}.so`);
+    return isCompiler ? [file.digest] : [];
+  });
 }

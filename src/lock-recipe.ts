@@ -30,7 +30,7 @@ export interface LockResult {
 
 /**
  * Recipe → lockfile. Resolves only what it must: a recipe whose packages and requirements are still those of its lockfile
- * keeps every artifact, and needs no network. Throws E_LOCK_DRIFT when an architecture that is not to be locked cannot
+ * keeps every artifact, and needs no network. Files of a host are looked at each time. Throws E_LOCK_DRIFT when an architecture that is not to be locked cannot
  * stay as it is, because the recipe has changed.
  */
 export async function lockRecipe(request: LockRequest, context: PipelineContext): Promise<LockResult> {
@@ -68,7 +68,7 @@ async function resolveAgain(request: Relock, context: PipelineContext): Promise<
   const isCurrent = previous !== undefined && isResolved(previous, recipe);
   if (previous !== undefined && !isCurrent) refuseMixture(recipe, architectures, previous);
   const stays = (architecture: Architecture): boolean =>
-    isCurrent && upgrade === 'none' && previous.targets.has(architecture);
+    isCurrent && upgrade === 'none' && recipe.base.kind !== 'host' && previous.targets.has(architecture);
   const missing = architectures.filter((architecture) => !stays(architecture));
   if (previous !== undefined && missing.length === 0) {
     const kept = withoutDropped(previous, recipe);
@@ -79,7 +79,13 @@ async function resolveAgain(request: Relock, context: PipelineContext): Promise<
   }
   const { resolveRecipe } = await import('./resolve/resolve-recipe.ts');
   const settings = await resolverSettings(context);
-  return resolveRecipe({ recipe, previous, architectures: missing, upgrade, settings });
+  const resolving = { recipe, previous, isCurrent, architectures: missing, upgrade, settings };
+  if (recipe.base.kind !== 'host') return resolveRecipe(resolving);
+  const { lockingMachine } = await import('./check-host-files.ts');
+  const machine = await lockingMachine(context);
+  const resolution = await resolveRecipe({ ...resolving, host: machine.host });
+  await machine.remember();
+  return resolution;
 }
 
 /** One lockfile has one recipe: an architecture that was locked for an earlier text of it cannot stay beside a new one. */

@@ -7,9 +7,10 @@ import { digestOf } from './base/digest.ts';
 import { RootcellarError } from './base/rootcellar-error.ts';
 import { keepHeapLean } from './lean-heap.ts';
 import type { LockedTarget } from './lock/lockfile.ts';
+import { prepareHost } from './prepare-host.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import type { Recipe } from './recipe/recipe.ts';
-import type { Artifact } from './resolve/resolution.ts';
+import type { Artifact, HostPart } from './resolve/resolution.ts';
 import { openArtifact, verifyArtifact } from './store/artifacts.ts';
 import { readUnpacked, writeUnpacked } from './store/unpacked.ts';
 
@@ -23,7 +24,7 @@ export interface PrepareRequest {
 
 /** A locked artifact, unpacked; `key` is the name under which the store has its contents. */
 export interface PreparedArtifact {
-  readonly artifact: Artifact;
+  readonly artifact: Artifact | HostPart;
   readonly key: Digest;
   readonly unpacked: UnpackedArtifact;
 }
@@ -31,11 +32,13 @@ export interface PreparedArtifact {
 /** A tree of more is where memory counts for more than a tenth of a second. */
 const MANY_ENTRIES = 20_000;
 
-type KeyedArtifact = Omit<PreparedArtifact, 'unpacked'>;
+interface KeyedArtifact extends Omit<PreparedArtifact, 'unpacked'> {
+  readonly artifact: Artifact;
+}
 
 /**
  * Locked artifacts → unpacked artifacts in the store, in the same order. Each is downloaded and unpacked once in the life of
- * a store; what is there already costs a look.
+ * a store; what is there already costs a look. Files of a host are copied instead.
  */
 export async function prepareArtifacts(
   request: PrepareRequest,
@@ -59,7 +62,8 @@ export async function prepareArtifacts(
     await fetchArtifacts({ ...request, artifacts: missing.map(({ artifact }) => artifact) }, context);
   }
   for (const { key, unpacked } of await unpackMissing(missing, request, context)) found.set(key, unpacked);
-  return keyed.map(({ artifact, key }) => ({ artifact, key, unpacked: required(found.get(key)) }));
+  const packages = keyed.map(({ artifact, key }) => ({ artifact, key, unpacked: required(found.get(key)) }));
+  return [...packages, ...(await prepareHost(request, context))];
 }
 
 /** What decides the unpacked form: the bytes, the format, and for a wheel where Python wants it. */

@@ -24,9 +24,11 @@ const STAGES = [
 
 /** The only files that may touch the outside world. Everything else is a pure function of its arguments. */
 const EFFECT_FILES: readonly string[] = [
+  'assemble/ask-interpreter.ts',
   'assemble/bytecode-compiler.ts',
   'assemble/compiler-process.ts',
   'assemble/decompress.ts',
+  'assemble/host-disk.ts',
   'assemble/xz-process.ts',
   'base/half-made-file.ts',
   'cli/artifact-supply.ts',
@@ -68,6 +70,7 @@ const EFFECT_FILES: readonly string[] = [
   'store/contents.ts',
   'store/download-artifact.ts',
   'store/durable-file.ts',
+  'store/file-memory.ts',
   'store/flock.ts',
   'store/images.ts',
   'store/kernel-lock.ts',

@@ -1,6 +1,6 @@
 import { byteOrder } from '../base/byte-order.ts';
 import type { RecipeFile } from '../recipe/recipe.ts';
-import type { Artifact } from '../resolve/resolution.ts';
+import type { Artifact, HostPart } from '../resolve/resolution.ts';
 import { baseFiles, type GeneratedEntry, type SystemFacts } from './base-files.ts';
 import { caBundle } from './ca-bundle.ts';
 import { parseControl, parseRelations } from './deb-control.ts';
@@ -16,7 +16,7 @@ import { mergedPath } from './usr-merge.ts';
 
 /** A locked artifact and what it has been unpacked to. */
 export interface AssemblePart {
-  readonly artifact: Artifact;
+  readonly artifact: Artifact | HostPart;
   readonly unpacked: UnpackedArtifact;
   /** The bytecode of its Python files. */
   readonly bytecode: UnpackedArtifact | undefined;
@@ -79,7 +79,8 @@ async function withGenerated(tree: Tree, generated: readonly GeneratedEntry[], g
 export function mergePart({ artifact, unpacked, bytecode }: AssemblePart): MergePart {
   const { name, version, kind } = artifact;
   const replaces = kind === 'deb' ? parseRelations(parseControl(unpacked.metadata).get('replaces') ?? '') : [];
-  return { name, version, replaces, entries: [...unpacked.entries, ...(bytecode?.entries ?? [])] };
+  const entries = [...unpacked.entries, ...(bytecode?.entries ?? [])];
+  return { name, version, replaces, entries, yields: kind === 'host' };
 }
 
 async function writtenParts({ files, ownFiles }: AssembleInput, generator: Generator): Promise<readonly MergePart[]> {

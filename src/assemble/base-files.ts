@@ -14,8 +14,8 @@ export type GeneratedEntry =
 /** Which system it is. */
 export interface SystemFacts {
   readonly architecture: Architecture;
-  /** Codename, such as `trixie`. */
-  readonly suite: string;
+  /** Codename, such as `trixie`; undefined for the system of a host, which says itself what it is. */
+  readonly suite: string | undefined;
   readonly interpreter: Interpreter | undefined;
 }
 
@@ -135,7 +135,8 @@ function accounts(tree: Tree): readonly GeneratedEntry[] {
   ];
 }
 
-function osRelease(suite: string): string {
+function osRelease(suite: string | undefined): string {
+  if (suite === undefined) return 'PRETTY_NAME="Linux"\nNAME="Linux"\nID=linux\n';
   const number = RELEASES.get(suite);
   const lines = ['PRETTY_NAME="Debian GNU/Linux"', 'NAME="Debian GNU/Linux"', 'ID=debian', `VERSION_CODENAME=${suite}`];
   return [...lines, ...(number === undefined ? [] : [`VERSION_ID="${number}"`])].map((line) => `${line}\n`).join('');

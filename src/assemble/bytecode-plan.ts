@@ -1,6 +1,7 @@
 import { byteOrder } from '../base/byte-order.ts';
 import { nameOf, parentOf } from '../base/image-path.ts';
 import type { ImagePath } from '../base/image-path.ts';
+import { standardLibrary } from '../resolve/interpreter-facts.ts';
 import type { Interpreter } from '../resolve/resolution.ts';
 import type { FileEntry, UnpackedArtifact } from './tree.ts';
 
@@ -63,7 +64,7 @@ export function cacheTag(interpreter: Interpreter): string {
 }
 
 /** Such as `3.13`. */
-export function minorVersion({ version }: Interpreter): string {
+function minorVersion({ version }: Interpreter): string {
   return version.split('.').slice(0, 2).join('.');
 }
 
@@ -71,6 +72,7 @@ function importablePaths(interpreter: Interpreter): (path: ImagePath) => boolean
   const minor = minorVersion(interpreter);
   const folders = [
     interpreter.sitePath,
+    standardLibrary(interpreter),
     '/usr/lib/python3',
     `/usr/lib/python${minor}`,
     `/usr/local/lib/python${minor}`,

@@ -3,8 +3,8 @@ import { byteOrder } from '../base/byte-order.ts';
 import { linkTarget, nameOf, parentOf } from '../base/image-path.ts';
 import type { ImagePath } from '../base/image-path.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import { standardLibrary } from '../resolve/interpreter-facts.ts';
 import type { Interpreter } from '../resolve/resolution.ts';
-import { minorVersion } from './bytecode-plan.ts';
 import type { CachedLibrary } from './ld-so-cache.ts';
 import { librarySearch } from './library-search.ts';
 import type { LibrarySearch, LoadableFile } from './library-search.ts';
@@ -58,15 +58,15 @@ export function interpreterLayout(
   const search = librarySearch(tree, { architecture, cache });
   const libraries = librariesOf(search, { path: program.path, elf: program.elf });
   const ways = libraries.flatMap((path) => wayTo(tree, lookup, path));
-  const home = parentOf(parentOf(program.path));
-  const modules = startModules(lookup, `${home}/lib/python${minorVersion(interpreter)}`);
+  const library = standardLibrary(interpreter).slice(1);
+  const modules = startModules(lookup, library);
   const files = [program.path, ...(loader === undefined ? [] : [loader]), ...ways, ...modules];
   return {
     files: [...new Set(files)].toSorted(byteOrder),
     program: program.path,
     loader,
     libraryFolders: [...new Set(ways.map(parentOf))].toSorted(byteOrder),
-    home,
+    home: parentOf(parentOf(library)),
   };
 }
 
@@ -97,5 +97,8 @@ function wayTo(tree: Tree, lookup: TreeLookup, path: string): readonly ImagePath
 function startModules(lookup: TreeLookup, library: ImagePath): readonly ImagePath[] {
   const encodings = lookup.names(`${library}/encodings`).filter((name) => name.endsWith('.py'));
   const names = [...START_MODULES, ...encodings.map((name) => `encodings/${name}`)];
-  return names.flatMap((name) => lookup.find(`${library}/${name}`)?.path ?? []);
+  // The compiler looks up `\N{…}` in strings there, where the module is not built in.
+  const unicode = lookup.names(`${library}/lib-dynload`).filter((name) => name.startsWith('unicodedata.'));
+  const all = [...names, ...unicode.map((name) => `lib-dynload/${name}`)];
+  return all.flatMap((name) => lookup.find(`${library}/${name}`)?.path ?? []);
 }

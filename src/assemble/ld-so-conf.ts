@@ -14,7 +14,14 @@ const MOST_FILES = 256;
  * Source: ldconfig(8); `dir=type` and `hwcap` lines are of the past and count as the folder and as nothing.
  */
 export function configuredLibraryFolders(tree: Tree, contents: Contents): readonly string[] {
-  const lookup = lookupIn(tree);
+  return readLdSoConf(lookupIn(tree), contents).folders;
+}
+
+/** The same, and which files say so, for whatever can be looked into. */
+export function readLdSoConf(
+  lookup: TreeLookup,
+  contents: Contents,
+): { readonly folders: readonly string[]; readonly files: readonly string[] } {
   const read = new Set<string>();
   const folders: string[] = [];
   const visit = (path: string): void => {
@@ -28,7 +35,7 @@ export function configuredLibraryFolders(tree: Tree, contents: Contents): readon
     }
   };
   visit('etc/ld.so.conf');
-  return folders;
+  return { folders, files: [...read] };
 }
 
 function confLines(file: FileEntry, contents: Contents): readonly string[] {

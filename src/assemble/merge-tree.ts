@@ -12,6 +12,8 @@ export interface MergePart {
   readonly entries: readonly Entry[];
   /** Packages whose files it may take over; `everything` for what a user puts into an image on purpose. */
   readonly replaces: readonly DebRelation[] | 'everything';
+  /** Whether what any other package brings wins: what a host has is only the ground that packages stand on. */
+  readonly yields?: boolean | undefined;
 }
 
 /** An entry on its way into the tree. A hard link is the file that it is one with, until all have found their places. */
@@ -171,6 +173,7 @@ function isSameThing({ entry: a }: Candidate, { entry: b }: Candidate): boolean 
 
 function replaces({ part: one }: Candidate, { part: other }: Candidate): boolean {
   if (one === other) return false;
+  if (one.yields !== other.yields && (one.yields === true || other.yields === true)) return other.yields === true;
   if (one.replaces === 'everything') return other.replaces !== 'everything';
   return one.replaces.some((relation) => isMeant(relation, other.name, other.version));
 }

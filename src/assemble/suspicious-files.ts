@@ -1,4 +1,5 @@
 import { nameOf, parentOf, type ImagePath } from '../base/image-path.ts';
+import { standardLibrary } from '../resolve/interpreter-facts.ts';
 import type { Interpreter } from '../resolve/resolution.ts';
 import type { AssemblePart } from './assemble-tree.ts';
 import type { Contents, FileEntry, Tree } from './tree.ts';
@@ -54,7 +55,7 @@ function importsSomething({ digest, size }: FileEntry, contents: Contents): bool
 function standardLibraryFiles({ parts, interpreter }: SuspicionFacts): readonly string[] {
   const version = /^\d+\.\d+/.exec(interpreter?.version ?? '')?.[0];
   if (interpreter === undefined || version === undefined) return [];
-  const library = `${parentOf(parentOf(interpreter.path.slice(1)))}/lib/python${version}/`;
+  const library = `${standardLibrary(interpreter).slice(1)}/`;
   return parts.flatMap(({ artifact, unpacked }) => {
     if (artifact.kind !== 'wheel') return [];
     const found = unpacked.entries.find(

@@ -3,6 +3,7 @@ export type StepName =
   | 'resolve'
   | 'download'
   | 'unpack'
+  | 'copy'
   | 'compile'
   | 'assemble'
   | 'pack'

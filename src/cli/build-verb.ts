@@ -63,7 +63,7 @@ async function buildAll(recipe: Recipe, builds: Builds, context: PipelineContext
   for (const architecture of architectures) {
     const output = outputs.get(architecture);
     try {
-      const built = output === undefined ? await findBuilt(pipeline.store, lock, architecture) : undefined;
+      const built = output === undefined ? await findBuilt({ recipe, lock, architecture }, pipeline) : undefined;
       images.push(built ?? (await makeImage({ recipe, lock, architecture, output }, pipeline)));
     } catch (error) {
       lacking.push(...lackingProblems(error));

@@ -44,8 +44,9 @@ export function missingLockfile(recipe: Recipe): never {
 
 function contentText({ targets }: Lockfile): string {
   return [...targets]
-    .map(
-      ([architecture, { debs, wheels }]) => `${architecture}: ${debs.length} Debian packages, ${wheels.length} wheels`,
-    )
+    .map(([architecture, { debs, wheels, host }]) => {
+      const base = host === undefined ? `${debs.length} Debian packages` : `${host.files.length} files of this machine`;
+      return `${architecture}: ${base}, ${wheels.length} wheels`;
+    })
     .join('; ');
 }

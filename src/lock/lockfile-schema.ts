@@ -6,7 +6,15 @@ import { canonicalJson } from '../base/canonical-json.ts';
 import { digestOf, isDigest } from '../base/digest.ts';
 import type { Digest } from '../base/digest.ts';
 import { parseImagePath } from '../base/image-path.ts';
-import type { DebArtifact, Epoch, Interpreter, SignedIndex, WheelArtifact } from '../resolve/resolution.ts';
+import type {
+  DebArtifact,
+  Epoch,
+  HostContent,
+  HostFile,
+  Interpreter,
+  SignedIndex,
+  WheelArtifact,
+} from '../resolve/resolution.ts';
 import { FORMAT_VERSION, LOCK_VERSION } from './lockfile.ts';
 import type { LockedRecipe, LockedTarget, Lockfile } from './lockfile.ts';
 
@@ -61,16 +69,21 @@ function lockedTarget(architecture: Architecture): z.ZodType<LockedTarget> {
         .superRefine(refuseRepeated)
         .optional(),
       wheels: z.array(wheel()).superRefine(refuseRepeated),
+      host_files: z.array(hostFile()).superRefine(refuseRepeatedPath).optional(),
+      host_folders: z.array(absolutePath()).optional(),
       diff_id: digest().optional(),
     })
-    .transform(({ compilers, diff_id: diffId, ...target }): LockedTarget => ({
-      ...target,
-      interpreter: target.interpreter,
-      debs: inNameOrder(target.debs),
-      wheels: inNameOrder(target.wheels),
-      ...(compilers === undefined ? {} : { compilers: inNameOrder(compilers) }),
-      diffId,
-    }));
+    .transform(
+      ({ compilers, host_files: files, host_folders: folders = [], diff_id: diffId, ...target }): LockedTarget => ({
+        ...target,
+        interpreter: target.interpreter,
+        debs: inNameOrder(target.debs),
+        wheels: inNameOrder(target.wheels),
+        ...(compilers === undefined ? {} : { compilers: inNameOrder(compilers) }),
+        ...(files === undefined ? {} : { host: hostContent(files, folders) }),
+        diffId,
+      }),
+    );
 }
 
 function inNameOrder<T extends { readonly name: string }>(artifacts: readonly T[]): readonly T[] {
@@ -89,6 +102,7 @@ function interpreter(): z.ZodType<Interpreter> {
       path: absolutePath(),
       site_path: absolutePath(),
       prefix: absolutePath(),
+      stdlib: absolutePath().optional(),
     })
     .transform(({ site_path: sitePath, ...rest }): Interpreter => ({ ...rest, sitePath }));
 }
@@ -132,6 +146,35 @@ function wheel(): z.ZodType<WheelArtifact> {
       uploaded: natural().optional(),
     })
     .transform(({ uploaded, ...rest }): WheelArtifact => ({ kind: 'wheel', ...rest, uploaded }));
+}
+
+function hostContent(files: readonly HostFile[], folders: readonly string[]): HostContent {
+  return { files: files.toSorted((a, b) => byteOrder(a.path, b.path)), folders: folders.toSorted(byteOrder) };
+}
+
+function hostFile(): z.ZodType<HostFile> {
+  const path = absolutePath();
+  return z.discriminatedUnion('kind', [
+    z
+      .strictObject({
+        kind: z.literal('file'),
+        path,
+        mode: z.enum(['0644', '0755']),
+        size: natural(),
+        digest: digest(),
+      })
+      .transform(({ mode, ...rest }): HostFile => ({ ...rest, mode: Number.parseInt(mode, 8) })),
+    z.strictObject({ kind: z.literal('link'), path, target: line() }),
+    z.strictObject({ kind: z.literal('folder'), path }),
+    z.strictObject({ kind: z.literal('left_out'), path }),
+  ]);
+}
+
+function refuseRepeatedPath(files: readonly { readonly path: string }[], context: z.RefinementCtx): void {
+  const seen = new Set<string>();
+  const repeated = files.findIndex(({ path }) => seen.size === seen.add(path).size);
+  if (repeated < 0) return;
+  context.addIssue({ code: 'custom', path: [repeated, 'path'], message: 'is there twice' });
 }
 
 function refuseRepeated(artifacts: readonly { readonly name: string }[], context: z.RefinementCtx): void {

@@ -6,7 +6,7 @@ import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { SourcePlace } from '../base/rootcellar-error.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
 import { pathText } from '../recipe/recipe-path-text.ts';
-import type { DebArtifact, Epoch, Interpreter, SignedIndex, WheelArtifact } from '../resolve/resolution.ts';
+import type { DebArtifact, Epoch, HostFile, Interpreter, SignedIndex, WheelArtifact } from '../resolve/resolution.ts';
 import { parseJson } from './json-text.ts';
 import { lockfileSchema } from './lockfile-schema.ts';
 import { FORMAT_VERSION, LOCK_VERSION } from './lockfile.ts';
@@ -58,6 +58,8 @@ function targetJson(target: LockedTarget): Json {
     debs: target.debs.toSorted((a, b) => byteOrder(a.name, b.name)).map(debJson),
     wheels: target.wheels.toSorted((a, b) => byteOrder(a.name, b.name)).map(wheelJson),
     compilers: target.compilers?.toSorted((a, b) => byteOrder(a.name, b.name)).map(debJson),
+    host_files: target.host?.files.toSorted((a, b) => byteOrder(a.path, b.path)).map(hostFileJson),
+    host_folders: target.host?.folders.toSorted(byteOrder),
     diff_id: target.diffId,
   };
 }
@@ -80,6 +82,11 @@ function debJson(deb: DebArtifact): Json {
 
 function wheelJson(wheel: WheelArtifact): Json {
   return { ...wheel, kind: undefined };
+}
+
+/** As a line of a lockfile, and as what identifies it. */
+export function hostFileJson(file: HostFile): { readonly [key: string]: Json } {
+  return file.kind === 'file' ? { ...file, mode: file.mode.toString(8).padStart(4, '0') } : { ...file };
 }
 
 function refuseNewer(value: Json, file: string): void {

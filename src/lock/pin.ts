@@ -7,6 +7,7 @@ import type { Recipe } from '../recipe/recipe.ts';
 import type { Epoch, Resolution, ResolvedTarget } from '../resolve/resolution.ts';
 import { FORMAT_VERSION, targetEpoch } from './lockfile.ts';
 import type { LockedRecipe, LockedTarget, Lockfile } from './lockfile.ts';
+import { hostFileJson } from './lockfile-text.ts';
 import { architectureDigest, lockedRecipe } from './recipe-inputs.ts';
 
 export interface Pinning {
@@ -73,5 +74,5 @@ function artifactsText(target: ResolvedTarget): string {
   const interpreter: Json = target.interpreter === undefined ? null : { ...target.interpreter };
   const debs = target.debs.map(({ name, version, architecture, digest }) => ({ name, version, architecture, digest }));
   const wheels = target.wheels.map(({ name, version, file, digest }) => ({ name, version, file, digest }));
-  return canonicalJson({ interpreter, debs, wheels });
+  return canonicalJson({ interpreter, debs, wheels, host: target.host?.files.map(hostFileJson) });
 }

@@ -3,7 +3,7 @@ import { canonicalJson } from '../base/canonical-json.ts';
 import type { Json } from '../base/canonical-json.ts';
 import { digestOf } from '../base/digest.ts';
 import type { Digest } from '../base/digest.ts';
-import type { PythonRequirements, Recipe, RecipeFile, SandboxSettings } from '../recipe/recipe.ts';
+import type { PerArchitecture, PythonRequirements, Recipe, RecipeFile, SandboxSettings } from '../recipe/recipe.ts';
 import { identityOf, placeIdentity } from '../recipe/address-text.ts';
 import type { DirectRequirement } from '../recipe/requirement.ts';
 import type { LockedRecipe } from './lockfile.ts';
@@ -39,15 +39,30 @@ function membersOf(inputs: Inputs, keys: readonly string[]): Inputs {
 }
 
 function recipeInputs(recipe: Recipe): Inputs {
-  const { suite, components, packages, mirror } = recipe.base;
   return defined({
     name: recipe.name,
     architectures: recipe.architectures,
-    base: { debian: defined({ suite, components, packages, mirror: addressDigest(mirror) }) },
+    base: baseInputs(recipe.base),
     python: recipe.python === undefined ? undefined : pythonInputs(recipe.python),
     files: Object.fromEntries(recipe.files.map((file) => [`/${file.path}`, fileInputs(file)])),
     sandbox: sandboxInputs(recipe.sandbox),
   });
+}
+
+function baseInputs(base: Recipe['base']): Json {
+  if (base.kind === 'debian') {
+    const { suite, components, packages, mirror } = base;
+    return { debian: defined({ suite, components, packages, mirror: addressDigest(mirror) }) };
+  }
+  const { pythonPath, libraries } = base;
+  const paths = libraries.map(({ path }) => (path === 'auto' ? path : perArchitecture(path)));
+  return { host: { python_path: perArchitecture(pythonPath), python_lib_path: paths } };
+}
+
+/** One path where it is the same for all. */
+function perArchitecture(paths: PerArchitecture): Json {
+  const { amd64, arm64 } = paths;
+  return amd64 !== undefined && amd64 === arm64 ? amd64 : defined({ amd64, arm64 });
 }
 
 function pythonInputs(python: PythonRequirements): Json {

@@ -3,6 +3,7 @@ import { canonicalJson, type Json } from '../base/canonical-json.ts';
 import type { Digest } from '../base/digest.ts';
 import { digestOf } from '../base/digest.ts';
 import type { DebArtifact, Interpreter, WheelArtifact } from '../resolve/resolution.ts';
+import { hostFileJson } from './lockfile-text.ts';
 import { targetEpoch, type LockedTarget, type Lockfile } from './lockfile.ts';
 import { architectureDigest } from './recipe-inputs.ts';
 
@@ -12,7 +13,7 @@ import { architectureDigest } from './recipe-inputs.ts';
  * diffID do not count.
  */
 export function targetKey(lock: Lockfile, architecture: Architecture, target: LockedTarget): Digest {
-  const { interpreter, debs, wheels } = target;
+  const { interpreter, debs, wheels, host } = target;
   return digestOf(
     canonicalJson({
       architecture,
@@ -23,13 +24,14 @@ export function targetKey(lock: Lockfile, architecture: Architecture, target: Lo
       interpreter: interpreter === undefined ? undefined : interpreterJson(interpreter),
       debs: debs.map(artifactJson),
       wheels: wheels.map(artifactJson),
+      host: host?.files.filter(({ kind }) => kind !== 'left_out').map(hostFileJson),
     }),
   );
 }
 
 function interpreterJson(interpreter: Interpreter): Json {
-  const { version, path, glibc, sitePath, prefix } = interpreter;
-  return { version, path, glibc, sitePath, prefix };
+  const { version, path, glibc, sitePath, prefix, stdlib } = interpreter;
+  return { version, path, glibc, sitePath, prefix, stdlib };
 }
 
 function artifactJson({ kind, name, version, digest }: DebArtifact | WheelArtifact): Json {

@@ -1,3 +1,4 @@
+import { ARCHITECTURES } from '../base/architecture.ts';
 import { parentOf, parseImagePath } from '../base/image-path.ts';
 import type { ImagePath } from '../base/image-path.ts';
 import type { Problem } from '../base/rootcellar-error.ts';
@@ -11,6 +12,7 @@ const LISTS: readonly Path[] = [
   ['architectures'],
   ['base', 'debian', 'packages'],
   ['base', 'debian', 'components'],
+  ['base', 'host', 'python_lib_path'],
   ['python', 'extra_index_urls'],
   ['python', 'find_links'],
   ['python', 'trusted_hosts'],
@@ -22,7 +24,12 @@ const LISTS: readonly Path[] = [
 
 /** Values that are right each by itself, but not together. Looks at the raw data, so that it adds to what else is wrong. */
 export function findContradictions(yaml: YamlText): readonly Problem[] {
-  return [...LISTS.flatMap((path) => repeatedElements(path, yaml)), ...allowedAndDenied(yaml), ...clashingFiles(yaml)];
+  return [
+    ...LISTS.flatMap((path) => repeatedElements(path, yaml)),
+    ...architecturesWithoutPython(yaml),
+    ...allowedAndDenied(yaml),
+    ...clashingFiles(yaml),
+  ];
 }
 
 function repeatedElements(path: Path, yaml: YamlText): readonly Problem[] {
@@ -34,6 +41,22 @@ function repeatedElements(path: Path, yaml: YamlText): readonly Problem[] {
     }
     return [problem(`${pathText(path)} has ${quotedWord(text)} twice`, [...path, index], yaml)];
   });
+}
+
+/** A map of interpreters must have one for each architecture; libraries may be for one only. */
+function architecturesWithoutPython(yaml: YamlText): readonly Problem[] {
+  const path = ['base', 'host', 'python_path'];
+  const paths = Object.keys(mapAt(path, yaml));
+  if (paths.length === 0) return [];
+  const listed = stringsAt(['architectures'], yaml).map(({ text }) => text);
+  return (listed.length === 0 ? ['amd64'] : listed)
+    .filter((name) => ARCHITECTURES.some((one) => one === name) && !paths.includes(name))
+    .map((name): Problem => ({
+      code: 'E_RECIPE_VALUE',
+      message: `${pathText(path)} has no path for ${name}`,
+      hint: `add \`${name}: /usr/bin/python3\`, or remove ${name} from \`architectures\``,
+      place: yaml.valuePlace(path),
+    }));
 }
 
 function allowedAndDenied(yaml: YamlText): readonly Problem[] {

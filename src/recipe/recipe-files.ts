@@ -38,10 +38,28 @@ export async function readRecipe(path: string, vocabulary: SyscallVocabulary): P
   const sources = [...contents].map(([name, bytes]) => ({ path: name, digest: digestOf(bytes) }));
   return {
     ...recipe.document,
+    base: withPlaces(recipe),
     file: location.file,
     python,
     files,
     sources: sources.toSorted((a, b) => byteOrder(a.path, b.path)),
+  };
+}
+
+/** What is said of this machine is looked at much later than the rest, and then must be found again in the recipe. */
+function withPlaces(recipe: RecipeText): Recipe['base'] {
+  const { base } = recipe.document;
+  if (base.kind === 'debian') return base;
+  const path = ['base', 'host', 'python_lib_path'];
+  const libraries = base.libraryPaths.map((library, index) => ({
+    path: library,
+    place: recipe.valuePlace([...path, index]),
+  }));
+  return {
+    kind: 'host',
+    pythonPath: base.pythonPath,
+    libraries,
+    place: recipe.valuePlace(['base', 'host', 'python_path']),
   };
 }
 

@@ -5,6 +5,7 @@ import { byteOrder } from '../base/byte-order.ts';
 import { readableJson } from '../base/canonical-json.ts';
 import type { Json } from '../base/canonical-json.ts';
 import type { ImagePath } from '../base/image-path.ts';
+import { hostSchema, type HostDocument } from './host-schema.ts';
 import { DEFAULT_LIMITS } from './recipe.ts';
 import type { DebianBase, Limits, SandboxSettings, SyscallSettings } from './recipe.ts';
 import { address, fileMode, imagePath, recipePath } from './recipe-paths.ts';
@@ -23,7 +24,7 @@ const HOUR_MS = 3_600_000;
 export interface RecipeDocument {
   readonly name: string;
   readonly architectures: readonly Architecture[];
-  readonly base: DebianBase;
+  readonly base: DebianBase | ({ readonly kind: 'host' } & HostDocument);
   readonly python: PythonDocument | undefined;
   readonly files: Readonly<Record<ImagePath, FileContent>>;
   readonly sandbox: SandboxSettings;
@@ -47,7 +48,7 @@ export function recipeSchema(vocabulary: SyscallVocabulary): z.ZodType<RecipeDoc
         description: 'Name of the image.',
       }),
       architectures: z.array(architecture()).min(1).optional().transform(inArchitectureOrder),
-      base: z.strictObject({ debian: debianSchema() }).transform((base) => base.debian),
+      base: baseSchema(),
       python: pythonSchema().optional(),
       files: z
         .record(imagePath(), fileSchema())
@@ -72,6 +73,19 @@ export function recipeJsonSchemaText(): string {
 
 function inArchitectureOrder(wanted: readonly Architecture[] | undefined): readonly Architecture[] {
   return wanted === undefined ? ['amd64'] : ARCHITECTURES.filter((one) => wanted.includes(one));
+}
+
+function baseSchema(): z.ZodType<RecipeDocument['base']> {
+  return z
+    .strictObject({ debian: debianSchema().optional(), host: hostSchema().optional() })
+    .transform(({ debian, host }, context): RecipeDocument['base'] => {
+      if (debian !== undefined && host === undefined) return debian;
+      if (host !== undefined && debian === undefined) return { kind: 'host', ...host };
+      const params = { hint: 'keep one of the two' };
+      const message = 'must have exactly one of `debian` and `host`';
+      context.issues.push({ code: 'custom', input: {}, message, params });
+      return z.NEVER;
+    });
 }
 
 function debianSchema(): z.ZodType<DebianBase> {

@@ -11,7 +11,7 @@ export interface Recipe {
   /** Absolute path of `recipe.yaml`. */
   readonly file: string;
   readonly architectures: readonly Architecture[];
-  readonly base: DebianBase;
+  readonly base: DebianBase | HostBase;
   readonly python: PythonRequirements | undefined;
   readonly files: readonly RecipeFile[];
   readonly sandbox: SandboxSettings;
@@ -32,6 +32,27 @@ export interface DebianBase {
   readonly mirror: string | undefined;
   readonly components: readonly string[];
   readonly packages: readonly string[];
+}
+
+/** The system and the interpreter are those of this machine. */
+export interface HostBase {
+  readonly kind: 'host';
+  /** Absolute; as the user calls it, links and all. */
+  readonly pythonPath: PerArchitecture;
+  readonly libraries: readonly HostLibrary[];
+  /** Where the recipe names the interpreter. */
+  readonly place: SourcePlace;
+}
+
+/** One value for each architecture that has one. */
+export type PerArchitecture = Readonly<Partial<Record<Architecture, string>>>;
+
+/** An element of `python_lib_path`. */
+export interface HostLibrary {
+  /** Files, folders and patterns, absolute; `auto`: what the interpreter says. */
+  readonly path: 'auto' | PerArchitecture;
+  /** Where the recipe names it. */
+  readonly place: SourcePlace;
 }
 
 export interface PythonRequirements {

@@ -43,6 +43,17 @@ export interface Wanting {
   readonly upgrade: Upgrade;
 }
 
+/** What a request to resolve one architecture wants. */
+export function wantingOf(request: {
+  readonly previous?: { readonly targets: ReadonlyMap<Architecture, ResolvedTarget> } | undefined;
+  readonly architecture: Architecture;
+  readonly peer: Peer | undefined;
+  readonly upgrade: Upgrade;
+}): Wanting {
+  const { previous, architecture, peer, upgrade } = request;
+  return { previous: previous?.targets.get(architecture), peer, upgrade };
+}
+
 export function wantedVersions(kind: 'debs' | 'wheels', { previous, peer, upgrade }: Wanting): WantedVersions {
   const held = (target: ResolvedTarget | undefined): Versions =>
     versionsOf((target?.[kind] ?? []).filter(({ name }) => !mayUpgrade(upgrade, name)));

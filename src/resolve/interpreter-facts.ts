@@ -23,6 +23,12 @@ export function interpreterOf(debs: readonly DebArtifact[]): Interpreter | undef
   };
 }
 
+/** Folder of its standard library, absolute. */
+export function standardLibrary({ path, version, stdlib }: Interpreter): string {
+  const minor = version.split('.').slice(0, 2).join('.');
+  return stdlib ?? `${path.slice(0, path.lastIndexOf('/bin/'))}/lib/python${minor}`;
+}
+
 /** Without the epoch and the Debian revision. Source: deb-version(7). */
 export function upstreamVersion(version: string): string {
   const colon = version.indexOf(':');

@@ -43,8 +43,10 @@ async function locateDebs(
   settings: ResolverSettings,
 ): Promise<readonly LocatedArtifact[]> {
   if (debs.length === 0) return [];
+  const { base } = recipe;
+  if (base.kind === 'host') throw new Error('unreachable: Debian packages of an image whose base is a host');
   const machine = await readMachineApt(settings);
-  const { suite, components, mirror } = recipe.base;
+  const { suite, components, mirror } = base;
   const wanted = {
     suite,
     components,

@@ -38,7 +38,33 @@ export interface ResolvedTarget {
    * bytecode there. No part of the image.
    */
   readonly compilers?: readonly DebArtifact[] | undefined;
+  /** What this machine brings; undefined where the base is Debian. */
+  readonly host?: HostContent | undefined;
 }
+
+/** Everything that an image gets from the machine it is locked on. */
+export interface HostContent {
+  /** In byte order of path. */
+  readonly files: readonly HostFile[];
+  /** Folders that were taken whole, in byte order: what is new in one of them is a change. */
+  readonly folders: readonly string[];
+}
+
+/** A thing of this machine; `path` is absolute, and no component of it but the last is a link. */
+export type HostFile =
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      /** 0o755 for what its owner may execute, else 0o644. */
+      readonly mode: number;
+      readonly size: number;
+      readonly digest: Digest;
+    }
+  | { readonly kind: 'link'; readonly path: string; readonly target: string }
+  /** An empty folder: the others come by what is in them. */
+  | { readonly kind: 'folder'; readonly path: string }
+  /** It is there, and the image does not get it. */
+  | { readonly kind: 'left_out'; readonly path: string };
 
 /** The Python of the image, and where it wants packages to be installed. */
 export interface Interpreter {
@@ -52,6 +78,8 @@ export interface Interpreter {
   readonly sitePath: string;
   /** Folder whose `bin`, `include` and other children a wheel's data goes to, such as `/usr/local`. */
   readonly prefix: string;
+  /** Folder of the standard library; undefined: the usual one, seen from the program. See `standardLibrary`. */
+  readonly stdlib?: string | undefined;
 }
 
 /** A signed index of an archive from which packages were taken. */
@@ -95,6 +123,18 @@ export interface WheelArtifact {
 }
 
 export type Artifact = DebArtifact | WheelArtifact;
+
+/** Files of this machine that are kept, compiled and named together, as if they were a package. */
+export interface HostPart {
+  readonly kind: 'host';
+  /** Such as `this machine: /usr/lib/python3.11`. */
+  readonly name: string;
+  readonly version: '';
+  /** Of `files`. */
+  readonly digest: Digest;
+  /** In byte order of path; none that is left out. */
+  readonly files: readonly HostFile[];
+}
 
 /** An artifact and where this machine can get it from, best first. */
 export interface LocatedArtifact {

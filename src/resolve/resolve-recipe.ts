@@ -1,16 +1,16 @@
 import type { Architecture } from '../base/architecture.ts';
 import { noProgress } from '../base/progress.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
-import type { Recipe } from '../recipe/recipe.ts';
+import type { DebianBase, Recipe } from '../recipe/recipe.ts';
 import {
   differencesOf,
   peerOf,
   reasonFor,
   wantedVersions,
+  wantingOf,
   withoutRebuild,
   type Peer,
   type Reasons,
-  type Wanting,
 } from './agreement.ts';
 import { DEBIAN_KEYRING, readMachineApt, withAptRoot, type AptRoot, type MachineApt } from './apt-root.ts';
 import { lacksCompiler } from './compiler-choice.ts';
@@ -18,10 +18,12 @@ import { availableVersions, resolveDebian, type DebianRequest, type DebianResolu
 import { sourcesForSuite } from './debian-sources.ts';
 import { newestDate, withOwnEpochs } from './epoch.ts';
 import { resolveCompilers, unpackForHost, type HostRequest } from './host-interpreter.ts';
-import { unpackInterpreter } from './image-interpreter.ts';
+import type { HostMachine } from './host-machine.ts';
+import { unpackInterpreter, type UnpackedInterpreter } from './image-interpreter.ts';
 import { interpreterOf } from './interpreter-facts.ts';
 import type { DebArtifact, Epoch, Interpreter, Resolution, ResolvedTarget, ResolverVersion } from './resolution.ts';
-import { resolveWheels, type WheelResolution } from './resolve-wheels.ts';
+import { resolveHost } from './resolve-host.ts';
+import { resolvePython } from './resolve-python.ts';
 import type { ResolverSettings, Upgrade } from './resolver-settings.ts';
 
 export interface ResolveRequest {
@@ -30,8 +32,12 @@ export interface ResolveRequest {
   readonly previous?: (Pick<Resolution, 'targets'> & Partial<Resolution>) | undefined;
   /** Those to resolve; the recipe's others stay as `previous` has them. Left out: all of the recipe. */
   readonly architectures?: readonly Architecture[] | undefined;
+  /** Whether `previous` is of just these requirements: the wheels of a host then stay as they are. */
+  readonly isCurrent?: boolean | undefined;
   readonly upgrade: Upgrade;
   readonly settings: ResolverSettings;
+  /** For `base.host`. */
+  readonly host?: HostMachine | undefined;
 }
 
 /**
@@ -43,30 +49,38 @@ export async function resolveRecipe(request: ResolveRequest): Promise<Resolution
   const { recipe, settings, previous } = request;
   const progress = settings.progress ?? noProgress;
   progress({ kind: 'begin', step: 'resolve', title: recipe.name });
-  const machine = await readMachineApt(settings);
-  const { targets, kept, results } = await resolveTargets(request, machine);
-  for (const [architecture, target] of targets) {
-    targets.set(
-      architecture,
-      await withCompilers({ ...request, machine, architecture, peer: undefined }, target, targets),
-    );
+  const { base } = recipe;
+  const machine = base.kind === 'debian' ? { base, apt: await readMachineApt(settings) } : undefined;
+  const { targets, kept, results } = await resolveTargets(request, async (target) =>
+    machine === undefined ? resolveHost(target) : resolveTarget({ ...target, ...machine }),
+  );
+  if (machine !== undefined) {
+    for (const [architecture, target] of targets) {
+      const one = { ...request, ...machine, architecture, peer: undefined };
+      targets.set(architecture, await withCompilers(one, target, targets));
+    }
   }
   const reasons = new Map(results.flatMap((result) => [...result.reasons]));
   const differences = differencesOf(targets, reasons, previous?.differences);
   const epoch = newestDate([...targets.values()]);
   tellWarnings({ epoch, differences, previous }, settings);
-  const count = results.map(({ target }) => `${target.debs.length} debs, ${target.wheels.length} wheels`).join('; ');
+  const count = results.map(({ target }) => countText(target)).join('; ');
   progress({ kind: 'end', step: 'resolve', summary: count === '' ? 'nothing but a compiler' : count });
   return {
     epoch,
     resolvers: resolversOf([
       ...(kept.length > 0 ? (previous?.resolvers ?? []) : []),
-      { name: 'apt', version: machine.version },
+      ...(machine === undefined ? [] : [{ name: 'apt' as const, version: machine.apt.version }]),
       ...results.flatMap(({ resolver }) => resolver ?? []),
     ]),
     targets: withOwnEpochs(targets, epoch),
     ...(differences.length === 0 ? {} : { differences }),
   };
+}
+
+function countText({ debs, wheels, host }: ResolvedTarget): string {
+  const base = host === undefined ? `${debs.length} debs` : `${host.files.length} files of this machine`;
+  return `${base}, ${wheels.length} wheels`;
 }
 
 interface ResolvedTargets {
@@ -77,7 +91,10 @@ interface ResolvedTargets {
 }
 
 /** One after the other, since what the first has is wanted for the next. */
-async function resolveTargets(request: ResolveRequest, machine: MachineApt): Promise<ResolvedTargets> {
+async function resolveTargets(
+  request: ResolveRequest,
+  resolve: (target: TargetRequest) => Promise<TargetResult>,
+): Promise<ResolvedTargets> {
   const { recipe, previous, architectures = recipe.architectures } = request;
   const locked = [...(previous?.targets ?? [])];
   const targets = new Map(
@@ -87,7 +104,7 @@ async function resolveTargets(request: ResolveRequest, machine: MachineApt): Pro
   const results: TargetResult[] = [];
   for (const architecture of architectures) {
     const peer = peerOf(architecture, targets, kept);
-    const result = await resolveTarget({ ...request, machine, architecture, peer }).catch((error: unknown) => {
+    const result = await resolve({ ...request, architecture, peer }).catch((error: unknown) => {
       throw recipe.architectures.length > 1 ? namingArchitecture(error, architecture) : error;
     });
     targets.set(architecture, result.target);
@@ -106,7 +123,7 @@ function namingArchitecture(error: unknown, architecture: Architecture): unknown
 
 /** A compiler is of use only where this machine's architecture is not among the targets. */
 async function withCompilers(
-  request: TargetRequest,
+  request: DebianTargetRequest,
   target: ResolvedTarget,
   targets: ReadonlyMap<Architecture, ResolvedTarget>,
 ): Promise<ResolvedTarget> {
@@ -140,23 +157,27 @@ function tellWarnings({ epoch, differences, previous }: Told, { now, progress = 
   progress({ kind: 'warning', message, hint: 'see `differences` in the lockfile' });
 }
 
-interface TargetRequest extends ResolveRequest {
-  readonly machine: MachineApt;
+export interface TargetRequest extends ResolveRequest {
   readonly architecture: Architecture;
   readonly peer: Peer | undefined;
 }
 
-interface TargetResult {
+interface DebianTargetRequest extends TargetRequest {
+  readonly base: DebianBase;
+  readonly apt: MachineApt;
+}
+
+export interface TargetResult {
   readonly target: ResolvedTarget;
   readonly resolver: ResolverVersion | undefined;
   /** Why some packages have other versions than the peer's. */
   readonly reasons: Reasons;
 }
 
-async function resolveTarget(request: TargetRequest): Promise<TargetResult> {
+async function resolveTarget(request: DebianTargetRequest): Promise<TargetResult> {
   const { architecture, settings, previous } = request;
   const progress = settings.progress ?? noProgress;
-  return await withAptRoot(request, async (root) => {
+  return await withAptRoot({ ...request, machine: request.apt }, async (root) => {
     const debian = debianRequest(request, architecture);
     progress({ kind: 'advance', step: 'resolve', done: {}, detail: `debian packages for ${architecture}` });
     const resolution = await resolveDebian(root, debian);
@@ -169,24 +190,28 @@ async function resolveTarget(request: TargetRequest): Promise<TargetResult> {
       done: { items: debs.length },
       detail: `python packages for ${architecture}`,
     });
-    const python = await resolvePython({ ...request, root, debian, interpreter });
+    const findInterpreter = async (own: Interpreter): Promise<UnpackedInterpreter> =>
+      architecture === settings.hostArchitecture
+        ? await unpackInterpreter({ ...request, root, debian, interpreter: own })
+        : await unpackForHost(hostRequest(request), own);
+    const python = await resolvePython({ ...request, interpreter, findInterpreter });
     const target = { interpreter, indexes, debs, wheels: python?.wheels ?? [] };
     return { target, resolver: python?.resolver, reasons: new Map([...reasons, ...(python?.reasons ?? [])]) };
   });
 }
 
-function debianRequest(request: TargetRequest, architecture: Architecture): DebianRequest {
-  const { recipe, settings, machine } = request;
-  const { suite, components, mirror, packages } = recipe.base;
+function debianRequest(request: DebianTargetRequest, architecture: Architecture): DebianRequest {
+  const { base, settings, apt } = request;
+  const { suite, components, mirror, packages } = base;
   return {
     suite,
     packages,
-    sources: sourcesForSuite(machine.entries, {
+    sources: sourcesForSuite(apt.entries, {
       suite,
       components,
       mirror,
       architecture,
-      hostCodename: machine.codename,
+      hostCodename: apt.codename,
       defaultKeyring: DEBIAN_KEYRING,
     }),
     pins: wantedVersions('debs', wantingOf(request)),
@@ -194,12 +219,8 @@ function debianRequest(request: TargetRequest, architecture: Architecture): Debi
   };
 }
 
-function wantingOf({ previous, architecture, peer, upgrade }: TargetRequest): Wanting {
-  return { previous: previous?.targets.get(architecture), peer, upgrade };
-}
-
-function hostRequest(request: TargetRequest): HostRequest {
-  const { machine, settings } = request;
+function hostRequest(request: DebianTargetRequest): HostRequest {
+  const { apt: machine, settings } = request;
   const debianFor = (architecture: Architecture): DebianRequest => debianRequest(request, architecture);
   return { machine, settings, host: settings.hostArchitecture, debianFor };
 }
@@ -234,40 +255,6 @@ function keptIndexes(now: DebianResolution, previous: ResolvedTarget | undefined
     previous.debs.length === now.debs.length &&
     previous.debs.every((deb, index) => deb.digest === now.debs[index]?.digest && deb.suite === now.debs[index].suite);
   return isSame ? { debs: now.debs, indexes: previous.indexes } : now;
-}
-
-interface PythonPart extends TargetRequest {
-  readonly root: AptRoot;
-  readonly debian: DebianRequest;
-  readonly interpreter: Interpreter | undefined;
-}
-
-async function resolvePython(part: PythonPart): Promise<WheelResolution | undefined> {
-  const { recipe, settings, architecture, interpreter } = part;
-  const lines = recipe.python?.lines ?? [];
-  if (lines.length === 0) return undefined;
-  if (interpreter === undefined) {
-    throw new RootcellarError(
-      'E_RECIPE_VALUE',
-      `${recipe.file}: it has Python requirements, but no Python interpreter`,
-      {
-        hint: 'add `python3` to `base.debian.packages`',
-      },
-    );
-  }
-  const target = { architecture, pythonVersion: interpreter.version, glibc: interpreter.glibc };
-  const versions = wantedVersions('wheels', wantingOf(part));
-  const findInterpreter = once(async () =>
-    architecture === settings.hostArchitecture
-      ? await unpackInterpreter({ ...part, interpreter })
-      : await unpackForHost(hostRequest(part), interpreter),
-  );
-  return await resolveWheels({ lines, target, versions, indexUrl: recipe.python?.indexUrl, findInterpreter }, settings);
-}
-
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let result: Promise<T> | undefined;
-  return async () => await (result ??= work());
 }
 
 function resolversOf(all: readonly ResolverVersion[]): readonly ResolverVersion[] {

@@ -73,6 +73,7 @@ function interpreterFrom(value: unknown): Interpreter {
     glibc: textFrom(record['glibc']),
     sitePath: textFrom(record['sitePath']),
     prefix: textFrom(record['prefix']),
+    ...(record['stdlib'] === undefined ? {} : { stdlib: textFrom(record['stdlib']) }),
   };
 }
 

@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { checkDrift, explainDrift } from '../../src/lock/drift.ts';
 import { assemblyInputs, lockedRecipe, resolutionInputs } from '../../src/lock/recipe-inputs.ts';
 import type { Recipe } from '../../src/recipe/recipe.ts';
-import { TOY_RECIPE } from './toy-recipe.ts';
+import { TOY_BASE, TOY_RECIPE } from './toy-recipe.ts';
 
 const LOCKED = lockedRecipe(TOY_RECIPE);
-const { sandbox, base } = TOY_RECIPE;
+const { sandbox } = TOY_RECIPE;
+const base = TOY_BASE;
 
 function withLimits(limits: Partial<Recipe['sandbox']['limits']>): Recipe {
   return { ...TOY_RECIPE, sandbox: { ...sandbox, limits: { ...sandbox.limits, ...limits } } };

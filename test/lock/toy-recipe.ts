@@ -1,24 +1,26 @@
 import type { Digest } from '../../src/base/digest.ts';
 import type { Lockfile } from '../../src/lock/lockfile.ts';
 import { DEFAULT_LIMITS } from '../../src/recipe/recipe.ts';
-import type { Recipe } from '../../src/recipe/recipe.ts';
+import type { DebianBase, Recipe } from '../../src/recipe/recipe.ts';
 import type { Resolution, ResolvedTarget } from '../../src/resolve/resolution.ts';
 
 export function toyDigest(digit: string): Digest {
   return `sha256:${digit.repeat(64)}`;
 }
 
+export const TOY_BASE: DebianBase = {
+  kind: 'debian',
+  suite: 'trixie',
+  mirror: undefined,
+  components: ['main'],
+  packages: ['ca-certificates', 'python3'],
+};
+
 export const TOY_RECIPE: Recipe = {
   name: 'toy',
   file: '/recipes/toy/recipe.yaml',
   architectures: ['amd64'],
-  base: {
-    kind: 'debian',
-    suite: 'trixie',
-    mirror: undefined,
-    components: ['main'],
-    packages: ['ca-certificates', 'python3'],
-  },
+  base: TOY_BASE,
   python: { file: 'python-requirements.txt', lines: ['numpy<2', 'pandas'], indexUrl: undefined },
   files: [{ path: 'etc/motd', mode: 0o644, content: Buffer.from('hello\n') }],
   sandbox: {

@@ -24,6 +24,26 @@ function problemsOf(text: string): string[] {
   }
 }
 
+function hostBase(text: string): unknown {
+  return parseRecipe(`name: x\nbase: { host: ${text} }`, READING).document.base;
+}
+
+describe('parseRecipe() of base.host', () => {
+  it('takes a path and `auto`, or paths for some architectures, files, folders and patterns', () => {
+    expect(hostBase('{ python_path: /usr/bin/python3 }')).toStrictEqual({
+      kind: 'host',
+      pythonPath: { amd64: '/usr/bin/python3', arm64: '/usr/bin/python3' },
+      libraryPaths: ['auto'],
+    });
+    const list = '[auto, /usr/lib/python3/, { arm64: "/lib/*.so" }]';
+    expect(hostBase(`{ python_path: { amd64: /a/python3 }, python_lib_path: ${list} }`)).toStrictEqual({
+      kind: 'host',
+      pythonPath: { amd64: '/a/python3' },
+      libraryPaths: ['auto', { amd64: '/usr/lib/python3', arm64: '/usr/lib/python3' }, { arm64: '/lib/*.so' }],
+    });
+  });
+});
+
 describe('parseRecipe()', () => {
   it('fills in defaults', () => {
     const { document } = parseRecipe(`name: x\n${BASE}`, READING);
@@ -174,7 +194,46 @@ name: z
     ['[]', '1:1 E_RECIPE_VALUE the recipe must be a map, got a list (write its keys below it, indented)'],
     ['hello', '1:1 E_RECIPE_VALUE the recipe must be a map, got `"hello"` (write its keys below it, indented)'],
     [BASE, '1:1 E_RECIPE_VALUE `name` is missing (add `name`)'],
-    ['name: x\nbase: { host: {} }', '2:9 E_RECIPE_KEY this version does not support `base.host` yet (use `debian`)'],
+    [
+      'name: x\nbase: { host: {} }',
+      '2:9 E_RECIPE_VALUE `base.host.python_path` is missing (add `python_path` below `base.host`)',
+    ],
+    [
+      'name: x\nbase: {}',
+      '2:7 E_RECIPE_VALUE `base` must have exactly one of `debian` and `host` (keep one of the two)',
+    ],
+    [
+      `${BASE.replace(' }\n', ', host: { python_path: /usr/bin/python3 } }\n')}name: x`,
+      '1:7 E_RECIPE_VALUE `base` must have exactly one of `debian` and `host` (keep one of the two)',
+    ],
+    [
+      'name: x\nbase: { host: { python_path: python3 } }',
+      '2:30 E_RECIPE_VALUE `base.host.python_path` must be an absolute path on this machine, without `..`, got `"python3"` (write for example `/usr/local/bin/python3`)',
+    ],
+    [
+      'name: x\nbase: { host: { python_path: /tmp/venv/bin/python } }',
+      '2:30 E_RECIPE_VALUE `base.host.python_path` cannot be in `/tmp`: a run would not see it (move it to another folder, and write for example `/usr/local/bin/python3`)',
+    ],
+    [
+      'name: x\nbase: { host: { python_path: { arm64: /usr/bin/python3 } } }',
+      '2:30 E_RECIPE_VALUE `base.host.python_path` has no path for amd64 (add `amd64: /usr/bin/python3`, or remove amd64 from `architectures`)',
+    ],
+    [
+      'name: x\nbase: { host: { python_path: { amd64: ../x } } }',
+      '2:39 E_RECIPE_VALUE `base.host.python_path.amd64` must be an absolute path on this machine, without `..`, got `"../x"` (write for example `/usr/local/bin/python3`)',
+    ],
+    [
+      'name: x\nbase: { host: { python_path: /usr/bin/python3, python_lib_path: [auto, x] } }',
+      '2:72 E_RECIPE_VALUE `base.host.python_lib_path[1]` must be an absolute path on this machine, without `..`, got `"x"` (write for example `/usr/local/lib/python3.12`)',
+    ],
+    [
+      'name: x\nbase: { host: { python_path: /usr/bin/python3, python_lib_path: all } }',
+      '2:65 E_RECIPE_VALUE `base.host.python_lib_path` must be `auto` or a list, got `"all"` (write for example `[auto, /usr/local/lib/python3.12]`)',
+    ],
+    [
+      'name: x\nbase: { host: { python_path: /usr/bin/python3, python_lib_path: ["/a*b*c*d*e*f"] } }',
+      '2:66 E_RECIPE_VALUE `base.host.python_lib_path[0]` must not have more than 4 `*` in one name (write several patterns)',
+    ],
     [
       'name: x\nbase: { debian: { suite: trixie } }',
       '2:9 E_RECIPE_VALUE `base.debian.packages` is missing (add `packages` below `base.debian`)',

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_LIMITS, type Recipe } from '../../src/recipe/recipe.ts';
+import { DEFAULT_LIMITS, type DebianBase, type Recipe } from '../../src/recipe/recipe.ts';
 import { locateArtifacts } from '../../src/resolve/locate.ts';
 import type { Resolution } from '../../src/resolve/resolution.ts';
 import type { ToyDeb } from '../support/toy-archive.ts';
@@ -18,11 +18,19 @@ const DEBS: readonly ToyDeb[] = [
   { name: 'libc6', version: '2.41-12', architecture: 'amd64' },
 ];
 
+const BASE: DebianBase = {
+  kind: 'debian',
+  suite: 'toysuite',
+  mirror: undefined,
+  components: ['main'],
+  packages: ['app'],
+};
+
 const RECIPE: Recipe = {
   name: 'toy',
   file: '/toy/recipe.yaml',
   architectures: ['amd64'],
-  base: { kind: 'debian', suite: 'toysuite', mirror: undefined, components: ['main'], packages: ['app'] },
+  base: BASE,
   python: undefined,
   files: [],
   sandbox: {
@@ -35,7 +43,7 @@ const RECIPE: Recipe = {
 };
 
 function withPackages(...packages: string[]): Recipe {
-  return { ...RECIPE, base: { ...RECIPE.base, packages } };
+  return { ...RECIPE, base: { ...BASE, packages } };
 }
 
 async function toyMachine(suites: Readonly<Record<string, readonly ToyDeb[]>> = { toysuite: DEBS }): Promise<Machine> {
@@ -196,7 +204,7 @@ describe.skipIf(!hasTools)('resolveRecipe() from a toy archive', { timeout: 60_0
 
   it('resolves without the updates of a mirror that has none, and says so', async () => {
     await using machine = await toyMachine();
-    const recipe = { ...RECIPE, base: { ...RECIPE.base, mirror: machine.archive.url } };
+    const recipe = { ...RECIPE, base: { ...BASE, mirror: machine.archive.url } };
     expect((await machine.resolve({ recipe })).targets.get('amd64')?.debs).toHaveLength(3);
     expect(machine.warnings).toEqual(['debian archive: it has no suite `toysuite-updates`; resolving without it']);
   });
@@ -218,7 +226,7 @@ describe.skipIf(!hasTools)('resolveRecipe() from a toy archive', { timeout: 60_0
 
   it('knows no suite that apt has no source for', async () => {
     await using machine = await toyMachine();
-    const recipe = { ...RECIPE, base: { ...RECIPE.base, suite: 'nosuch' } };
+    const recipe = { ...RECIPE, base: { ...BASE, suite: 'nosuch' } };
     await expect(machine.resolve({ recipe })).rejects.toMatchObject({ code: 'E_ARCHIVE_UNKNOWN' });
   });
 
