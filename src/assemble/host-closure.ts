@@ -1,4 +1,5 @@
 import type { Architecture } from '../base/architecture.ts';
+import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { HostCollector } from './host-collector.ts';
 import type { HostLibraries, HostLibrary } from './host-libraries.ts';
 import { asLoadable, type LoadableFile } from './library-search.ts';
@@ -30,6 +31,8 @@ export interface ClosureRequest {
   /** Folder of the standard library. */
   readonly stdlib: string;
   readonly hasWheels: boolean;
+  /** Wanted by name. */
+  readonly sonames: readonly string[];
   readonly warn: (message: string) => void;
 }
 
@@ -44,14 +47,15 @@ const MOST_LOADERS = 16;
 /**
  * Adds to what was collected all libraries that its ELF files need, as this machine's loader finds them. What is not found
  * is not said here: the check of the image does. But a module of the standard library that this machine cannot load either
- * is left out, and that is said.
+ * is left out, and that is said. E_LIBRARY_MISSING: one of `sonames` is not there.
  */
 export function closeOverLibraries(request: ClosureRequest): void {
-  const { collector, libraries, hasWheels } = request;
+  const { collector, libraries, architecture, hasWheels, sonames } = request;
   const queue = collectedFiles(request).filter((loaded) => !isUnloadable(loaded, request));
-  for (const name of hasWheels ? [...RUNTIME, ...FOR_WHEELS] : RUNTIME) {
+  for (const name of [...RUNTIME, ...(hasWheels ? FOR_WHEELS : []), ...sonames]) {
     const found = libraries.findByName(name);
     if (found !== undefined) queue.push(...added(found, [], request));
+    else if (sonames.includes(name)) throw missingLibrary(name, architecture);
   }
   for (const { file, loaders } of queue) {
     const { needed, interpreter } = file.elf;
@@ -64,6 +68,11 @@ export function closeOverLibraries(request: ClosureRequest): void {
   for (const path of collector.files.keys()) {
     for (const conf of libraries.configurationFor(path)) collector.add(conf);
   }
+}
+
+function missingLibrary(library: string, architecture: Architecture): RootcellarError {
+  const message = `\`${library}\`: is not on this machine, for ${architecture}`;
+  return new RootcellarError('E_LIBRARY_MISSING', message, { hint: `apt-file search /${library}` });
 }
 
 function collectedFiles({ collector, libraries, architecture }: ClosureRequest): Loaded[] {

@@ -54,6 +54,11 @@ export class HostCollector {
     return kind !== undefined && kind !== 'left_out';
   }
 
+  /** Whether a folder is taken whole, by itself or by one around it. */
+  isTaken(folder: string): boolean {
+    return this.#folders.has(folder) || this.#isCovered(folder);
+  }
+
   /** Regular files and links, in no order; more may be added meanwhile. */
   get files(): ReadonlyMap<string, HostFile> {
     return this.#files;
@@ -117,7 +122,7 @@ export class HostCollector {
   }
 
   #addFolder(folder: string): void {
-    if (this.#folders.has(folder) || this.#isCovered(folder)) return;
+    if (this.isTaken(folder)) return;
     if (isWholeSystem(folder)) {
       throw hostFile(folder, 'is too much to take whole', 'name the folders in it that are needed');
     }

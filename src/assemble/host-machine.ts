@@ -10,6 +10,7 @@ import type { FileStamp, HostDisk } from './host-disk.ts';
 import { hostDistributions, ownedPaths } from './host-distributions.ts';
 import { expandHostPattern, isHostPattern } from './host-glob.ts';
 import { inspectInterpreter } from './host-interpreter.ts';
+import { addedFolders } from './host-path-files.ts';
 import { hostLibraries } from './host-libraries.ts';
 import { followHostPath } from './host-way.ts';
 
@@ -40,7 +41,7 @@ export function hostMachine(disk: HostDisk, remember: Remember): HostMachine {
 }
 
 function collect(disk: HostDisk, request: HostFilesRequest, remember: Remember): HostContent {
-  const { base, architecture, python, wheels, warn } = request;
+  const { base, architecture, python, wheels, sonames = [], warn } = request;
   const libraries = hostLibraries(disk, architecture);
   const rules = { stdlib: standardLibrary(python.interpreter), loaderFolders: libraries.folders };
   const collector = new HostCollector({ disk, tree: libraries.tree, rules, warn });
@@ -51,7 +52,16 @@ function collect(disk: HostDisk, request: HostFilesRequest, remember: Remember):
   }
   checkStdlib(collector, rules.stdlib, request);
   leaveOutReplaced(disk, collector, request);
-  const closure = { collector, libraries, architecture, stdlib: rules.stdlib, hasWheels: wheels.length > 0, warn };
+  warnOfAdded(disk, collector, warn);
+  const closure = {
+    collector,
+    libraries,
+    architecture,
+    stdlib: rules.stdlib,
+    hasWheels: wheels.length > 0,
+    sonames,
+    warn,
+  };
   closeOverLibraries(closure);
   for (const [path, facts] of libraries.tree.read()) remember(`/${path}`, facts);
   return collector.content();
@@ -90,6 +100,16 @@ function checkStdlib(collector: HostCollector, stdlib: string, { base, python, a
     `base.host.python_lib_path: names nothing of \`${stdlib}\`, the standard library of \`${program}\``,
     { hint: `add \`${stdlib}\` to it, or write \`python_lib_path: auto\``, place: base.libraries[0]?.place },
   );
+}
+
+/** What was never named is not taken: an editable install may lie in anybody's home. */
+function warnOfAdded(disk: HostDisk, collector: HostCollector, warn: (message: string) => void): void {
+  for (const { file, folder } of addedFolders(disk, collector.files.keys())) {
+    if (!collector.has(file) || collector.isTaken(folder)) continue;
+    warn(
+      `\`${folder}\`: left out, though \`${file}\` adds it to what can be imported; name it in python_lib_path if it is wanted`,
+    );
+  }
 }
 
 /** Two versions of one distribution in an image would mix. */

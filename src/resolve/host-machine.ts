@@ -25,13 +25,15 @@ export interface HostFilesRequest extends HostRequest {
   readonly python: HostPython;
   /** Normalised names of distributions that come as wheels: this machine's own copies of them stay behind. */
   readonly wheels: readonly string[];
+  /** Libraries that are wanted by name, with all that they need. */
+  readonly sonames?: readonly string[] | undefined;
   /** One line for a person each: what was left out. */
   readonly warn: (message: string) => void;
 }
 
 /**
  * The machine that `base.host` speaks of. A port: `assemble/host-machine.ts` looks at the real one.
- * Throws E_HOST_PYTHON and E_HOST_FILE.
+ * Throws E_HOST_PYTHON, E_HOST_FILE, and E_LIBRARY_MISSING for `sonames`.
  */
 export interface HostMachine {
   inspect(request: HostRequest): Promise<HostPython>;
