@@ -10,7 +10,9 @@ describe('hostLibraries()', () => {
   it('searches as the loader does: search paths, ld.so.conf, default folders; other machines’ files are passed over', () => {
     using host = toyHost({
       'etc/ld.so.conf': 'include /etc/ld.so.conf.d/*.conf\n',
-      'etc/ld.so.conf.d/a.conf': '/opt/first\n',
+      'etc/ld.so.conf.d/a.conf': '/opt/first\n/opt/third\n',
+      'opt/first/libtwo.so.1': { machine: ARM64 },
+      'opt/third/libtwo.so.1': {},
       'opt/first/libboth.so.1': { machine: ARM64 },
       'opt/second/libown.so.1': {},
       'opt/second/libboth.so.1': {},
@@ -25,6 +27,7 @@ describe('hostLibraries()', () => {
     expect(libraries.findByName('libboth.so.1')).toMatchObject({ foundAt: '/lib/x86_64-linux-gnu/libboth.so.1' });
     expect(libraries.findByName('liblocal.so.1')?.foundAt).toBe('/usr/local/lib/liblocal.so.1');
     expect(libraries.findByName('libconf.so.1')?.foundAt).toBe('/opt/first/libconf.so.1');
+    expect(libraries.findByName('libtwo.so.1')?.foundAt).toBe('/opt/third/libtwo.so.1');
     expect(libraries.findByName('libown.so.1')).toBeUndefined();
     const program = { path: 'opt/bin/program', elf: elfFacts({ runpath: ['$ORIGIN/../second'] }) };
     expect(libraries.find(program, 'libown.so.1', [])?.file.path).toBe('opt/second/libown.so.1');
