@@ -12,12 +12,12 @@ export interface AddedFolder {
 /** A longer file is no list of folders. */
 const LONGEST = 64 * 1024;
 
-/** The folders that `.pth` files among `paths` name. Lines that run code say nothing. Source: the documentation of `site`. */
+/** The folders that `.pth` files among `paths` name. Lines that run code name none. Source: the documentation of `site`. */
 export function addedFolders(disk: HostDisk, paths: Iterable<string>): readonly AddedFolder[] {
   const files = [...paths].filter((path) => /\/(?:site|dist)-packages\/[^/]+\.pth$/.test(path));
   return files.flatMap((file) =>
     linesOf(disk, file).flatMap((line): AddedFolder[] => {
-      if (line === '' || line.startsWith('#') || /^import[ \t]/.test(line)) return [];
+      if (line === '' || line.startsWith('#')) return [];
       const { end } = followHostPath(disk, resolve(dirname(file), line));
       return end.kind === 'folder' ? [{ file, folder: end.path }] : [];
     }),
