@@ -79,7 +79,7 @@ interface NamedLibrary {
   readonly warn: (message: string) => void;
 }
 
-/** A path must be there; a pattern may match nothing, which is said. Undefined: nothing for this architecture. */
+/** What is not there, or matches nothing, is said. Undefined: nothing for this architecture. */
 function addNamed(text: string | undefined, { disk, collector, place, warn }: NamedLibrary): void {
   if (text === undefined) return;
   if (!isHostPattern(text)) {
