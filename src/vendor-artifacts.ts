@@ -49,6 +49,10 @@ async function fillFolder(request: VendorRequest, context: PipelineContext): Pro
   const { lock, architectures, folder, prune } = request;
   const targets = architectures.map((architecture) => lockedTarget(lock, architecture));
   for (const target of targets) await checkSizes(context.store, target);
+  if (targets.some(({ host }) => host !== undefined)) {
+    const message = 'base.host: files of this machine are not vendored: a build reads them where they are';
+    context.progress({ kind: 'warning', message, hint: 'build on this machine, or in the same stage of a Dockerfile' });
+  }
   const needed = architectures.flatMap((architecture) => neededArtifacts(lock, architecture));
   const plan = vendorPlan(needed.map(({ artifact }) => artifact));
   const missing = await findMissing(plan, request, context);
