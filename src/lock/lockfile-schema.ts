@@ -6,6 +6,7 @@ import { canonicalJson } from '../base/canonical-json.ts';
 import { digestOf, isDigest } from '../base/digest.ts';
 import type { Digest } from '../base/digest.ts';
 import { parseImagePath } from '../base/image-path.ts';
+import { parseTime } from '../base/time-text.ts';
 import type {
   DebArtifact,
   Epoch,
@@ -14,6 +15,7 @@ import type {
   Interpreter,
   SignedIndex,
   WheelArtifact,
+  WheelOrigin,
 } from '../resolve/resolution.ts';
 import { FORMAT_VERSION, LOCK_VERSION } from './lockfile.ts';
 import type { LockedRecipe, LockedTarget, Lockfile } from './lockfile.ts';
@@ -32,15 +34,23 @@ export function lockfileSchema(): z.ZodType<Lockfile> {
         'linux/arm64': lockedTarget('arm64').optional(),
       }),
       differences: z.array(line()).optional(),
+      cooldown: z.strictObject({ cut_off: pointInTime() }).optional(),
     })
-    .transform(({ format, recipe, epoch, resolvers, targets, differences }, context): Lockfile => {
+    .transform(({ format, recipe, epoch, resolvers, targets, differences, cooldown }, context): Lockfile => {
       const found = ARCHITECTURES.flatMap((architecture): [Architecture, LockedTarget][] => {
         const target = targets[ARCHITECTURE_FACTS[architecture].platform];
         return target === undefined ? [] : [[architecture, target]];
       });
       if (found.length === 0) context.addIssue({ code: 'custom', path: ['targets'], message: 'must not be empty' });
-      const lock = { format, recipe, epoch, resolvers, targets: new Map(found) };
-      return differences === undefined ? lock : { ...lock, differences };
+      return {
+        format,
+        recipe,
+        epoch,
+        resolvers,
+        targets: new Map(found),
+        ...(differences === undefined ? {} : { differences }),
+        ...(cooldown === undefined ? {} : { cutOff: cooldown.cut_off }),
+      };
     });
 }
 
@@ -144,8 +154,30 @@ function wheel(): z.ZodType<WheelArtifact> {
       size: natural(),
       digest: digest(),
       uploaded: natural().optional(),
+      from: wheelOrigin().optional(),
     })
-    .transform(({ uploaded, ...rest }): WheelArtifact => ({ kind: 'wheel', ...rest, uploaded }));
+    .transform(({ uploaded, from, ...rest }): WheelArtifact => {
+      return { kind: 'wheel', ...rest, uploaded, ...(from === undefined ? {} : { from }) };
+    });
+}
+
+function wheelOrigin(): z.ZodType<WheelOrigin> {
+  return z.union([
+    z.strictObject({ url: digest() }),
+    z.strictObject({ path: relativePath('.whl') }),
+    z
+      .strictObject({ find_links: z.union([digest(), z.literal('.'), relativePath('')]) })
+      .transform(({ find_links: findLinks }): WheelOrigin => ({ findLinks })),
+  ]);
+}
+
+function pointInTime(): z.ZodType<number> {
+  return z.string().transform((value, context): number => {
+    const seconds = parseTime(value);
+    if (seconds !== undefined) return seconds;
+    context.issues.push({ code: 'custom', input: value, message: 'must be a time such as `2026-11-14T03:58:38Z`' });
+    return z.NEVER;
+  });
 }
 
 function hostContent(files: readonly HostFile[], folders: readonly string[]): HostContent {

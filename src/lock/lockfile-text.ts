@@ -4,9 +4,18 @@ import { readableJson } from '../base/canonical-json.ts';
 import type { Json } from '../base/canonical-json.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { SourcePlace } from '../base/rootcellar-error.ts';
+import { timeText } from '../base/time-text.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
 import { pathText } from '../recipe/recipe-path-text.ts';
-import type { DebArtifact, Epoch, HostFile, Interpreter, SignedIndex, WheelArtifact } from '../resolve/resolution.ts';
+import type {
+  DebArtifact,
+  Epoch,
+  HostFile,
+  Interpreter,
+  SignedIndex,
+  WheelArtifact,
+  WheelOrigin,
+} from '../resolve/resolution.ts';
 import { parseJson } from './json-text.ts';
 import { lockfileSchema } from './lockfile-schema.ts';
 import { FORMAT_VERSION, LOCK_VERSION } from './lockfile.ts';
@@ -30,6 +39,7 @@ export function formatLockfile(lock: Lockfile): string {
     resolvers: lock.resolvers.map(({ name, version }) => ({ name, version })),
     targets: Object.fromEntries(targets),
     differences: lock.differences === undefined || lock.differences.length === 0 ? undefined : [...lock.differences],
+    cooldown: lock.cutOff === undefined ? undefined : { cut_off: timeText(lock.cutOff) },
   };
   return readableJson(json, READABLE_DEPTH);
 }
@@ -81,7 +91,11 @@ function debJson(deb: DebArtifact): Json {
 }
 
 function wheelJson(wheel: WheelArtifact): Json {
-  return { ...wheel, kind: undefined };
+  return { ...wheel, kind: undefined, from: wheel.from === undefined ? undefined : originJson(wheel.from) };
+}
+
+function originJson(from: WheelOrigin): Json {
+  return 'findLinks' in from ? { find_links: from.findLinks } : { ...from };
 }
 
 /** As a line of a lockfile, and as what identifies it. */

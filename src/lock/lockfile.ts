@@ -18,6 +18,8 @@ export interface Lockfile {
   readonly targets: ReadonlyMap<Architecture, LockedTarget>;
   /** Where the architectures do not have the same, and why: a line for people each. */
   readonly differences?: readonly string[] | undefined;
+  /** Seconds since 1970; where the recipe has a cooldown, no file that an index got later was taken. */
+  readonly cutOff?: number | undefined;
 }
 
 export interface LockedRecipe {

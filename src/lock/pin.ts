@@ -35,10 +35,9 @@ export function pinResolution({ recipe, resolution, previous }: Pinning): Lockfi
   });
   const epoch = newestOf(pinned.map((one) => one.epoch)) ?? resolution.epoch;
   const targets = pinned.map((one) => [one.architecture, lockedTarget(one, epoch, locked)] as const);
-  return withDifferences(
-    { format: FORMAT_VERSION, recipe: locked, epoch, resolvers: resolution.resolvers, targets: new Map(targets) },
-    resolution.differences,
-  );
+  const { resolvers, cutOff, differences } = resolution;
+  const lock = { format: FORMAT_VERSION, recipe: locked, epoch, resolvers, targets: new Map(targets) };
+  return withDifferences(cutOff === undefined ? lock : { ...lock, cutOff }, differences);
 }
 
 interface PinnedTarget {

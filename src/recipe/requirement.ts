@@ -82,7 +82,7 @@ export function describeDirect(direct: DirectRequirement): string {
   return direct.name === undefined ? what : `${direct.name}${extrasText(direct.extras)} @ ${what}`;
 }
 
-function extrasText(extras: readonly string[]): string {
+export function extrasText(extras: readonly string[]): string {
   return extras.length === 0 ? '' : `[${extras.join(',')}]`;
 }
 

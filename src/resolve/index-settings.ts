@@ -88,7 +88,7 @@ export function pipFileIndexes(text: string): IndexSettings {
 }
 
 /** Sections of an INI file; indented lines go on with the value before. Source: Python's configparser. */
-function iniSections(text: string): ReadonlyMap<string, ReadonlyMap<string, string>> {
+export function iniSections(text: string): ReadonlyMap<string, ReadonlyMap<string, string>> {
   const sections = new Map<string, Map<string, string>>();
   let section = new Map<string, string>();
   let key: string | undefined;
@@ -148,7 +148,7 @@ export function defaultIndexOf(help: string): string | undefined {
   return url;
 }
 
-function parseToml(text: string): Readonly<Record<string, unknown>> | undefined {
+export function parseToml(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     return recordOf(parse(text));
   } catch {
@@ -160,14 +160,14 @@ function recordOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
-function textOf(value: unknown): string | undefined {
+export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
 }
 
-function textsOf(value: unknown): readonly string[] {
+export function textsOf(value: unknown): readonly string[] {
   return (Array.isArray(value) ? value : [value]).flatMap((item: unknown) => textOf(item) ?? []);
 }
 
-function wordsOf(text: string | undefined): readonly string[] {
+export function wordsOf(text: string | undefined): readonly string[] {
   return (text ?? '').split(/\s+/).filter((word) => word !== '');
 }

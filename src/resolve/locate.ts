@@ -1,15 +1,20 @@
+import { dirname } from 'node:path';
 import pMap from 'p-map';
 import type { Architecture } from '../base/architecture.ts';
+import { canonicalJson } from '../base/canonical-json.ts';
 import { RootcellarError, type Problem } from '../base/rootcellar-error.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { DEBIAN_KEYRING, readMachineApt, type MachineApt } from './apt-root.ts';
+import { directFile } from './direct-files.ts';
 import { sourcesForSuite } from './debian-sources.ts';
-import { withPackageIndex, type PackageIndex } from './index-client.ts';
+import { indexPlan } from './index-plan.ts';
 import { withCredentials } from './index-settings.ts';
 import { netrcLogin } from './netrc.ts';
-import { indexAddresses, readMachineIndexes } from './python-index.ts';
+import { withPackageIndex, type PackageIndex } from './package-index.ts';
+import { readMachineIndexes } from './python-index.ts';
 import type { Artifact, DebArtifact, LocatedArtifact, WheelArtifact } from './resolution.ts';
 import type { ResolverSettings } from './resolver-settings.ts';
+import type { IndexFile } from './simple-page.ts';
 
 export interface LocateRequest {
   /** Says which mirror and which package index it wants. */
@@ -98,21 +103,36 @@ async function locateWheels(
 ): Promise<readonly LocatedArtifact[]> {
   if (wheels.length === 0) return [];
   const machine = await readMachineIndexes(settings);
-  const addresses = await indexAddresses(recipe.python?.indexUrl, machine, { settings });
-  const located = await withPackageIndex({ addresses, netrc: machine.netrc, settings }, (index) =>
-    pMap(wheels, (wheel) => locateWheel(wheel, index), { concurrency: CONNECTIONS }),
+  const folder = dirname(recipe.file);
+  const { python } = recipe;
+  const direct = (python?.direct ?? []).flatMap((one) => directFile(one, { settings, folder })?.file ?? []);
+  const needed = wheels.some(({ from }) => from === undefined || 'findLinks' in from);
+  const plan = needed
+    ? await indexPlan(python ?? { indexUrl: undefined }, { machine, settings, folder })
+    : { indexes: [], links: [], trustedHosts: [] };
+  const located = await withPackageIndex({ plan, machine, settings }, (index) =>
+    pMap(wheels, (wheel) => locateWheel(wheel, direct, { index, netrc: machine.netrc }), { concurrency: CONNECTIONS }),
   );
   const gone = located.filter(({ urls }) => urls.length === 0).map(({ artifact }) => goneProblem(artifact));
   if (gone.length > 0) throw RootcellarError.ofProblems(gone);
   return located;
 }
 
-async function locateWheel(artifact: WheelArtifact, index: PackageIndex): Promise<LocatedArtifact> {
-  const files = await index.files(artifact.name);
+async function locateWheel(
+  artifact: WheelArtifact,
+  direct: readonly IndexFile[],
+  { index, netrc }: { readonly index: PackageIndex; readonly netrc: string | undefined },
+): Promise<LocatedArtifact> {
+  const { from } = artifact;
+  const isDirect = from !== undefined && !('findLinks' in from);
+  const files = isDirect ? direct : (await index.project(artifact.name)).files;
   const same = files.filter(
-    (file) => file.file === artifact.file && (file.digest ?? artifact.digest) === artifact.digest,
+    (file) =>
+      file.file === artifact.file &&
+      (file.digest ?? artifact.digest) === artifact.digest &&
+      canonicalJson(file.from ?? {}) === canonicalJson(from ?? {}),
   );
-  return { artifact, urls: [...new Set(same.map(({ url }) => url))] };
+  return { artifact, urls: [...new Set(same.map(({ url }) => authorised(url, netrc ?? '')))] };
 }
 
 function goneProblem({ name, version }: Artifact): Problem {

@@ -30,7 +30,7 @@ function readItem(value: unknown): PickedWheel | undefined {
   const { sha256 } = recordOf(hashes);
   if (typeof name !== 'string' || typeof version !== 'string' || typeof url !== 'string') return undefined;
   const digest = typeof sha256 === 'string' ? digestFromHex(sha256) : undefined;
-  if (digest === undefined || !URL.canParse(url)) return undefined;
+  if (!URL.canParse(url)) return undefined;
   const { pathname } = new URL(url);
   const file = decodeURIComponent(pathname.slice(pathname.lastIndexOf('/') + 1));
   return { name: normalName(name), version, file, digest };

@@ -1,7 +1,5 @@
-import { satisfies, valid } from '@renovatebot/pep440';
 import { RootcellarError, type ErrorCode } from '../base/rootcellar-error.ts';
-import { redactAddresses, tailOf } from './redact.ts';
-import { parseWheelName } from './wheel-name.ts';
+import { redactAddresses } from './redact.ts';
 
 /** Why a resolver gave nothing, as far as its own words tell. */
 export interface PythonFailure {
@@ -13,6 +11,8 @@ export interface PythonFailure {
   readonly distribution: string | undefined;
   /** The version specifier that the tool named with it, such as `==99.0`; empty: any. */
   readonly specifier: string;
+  /** All that the tool said; may hold addresses. */
+  readonly output: string;
 }
 
 interface Row {
@@ -25,6 +25,7 @@ const HINTS = {
   download: 'check the network, the proxy and the index settings of uv or pip, then try again',
   unknown: 'check its spelling and version in the requirements file',
   wheel: 'choose a version that has wheels for this interpreter, or another `base.debian.suite`',
+  digest: 'check where the file comes from, then correct the digest',
   conflict: 'loosen one of these requirements',
   syntax: 'write it as PEP 508 says, such as `numpy>=2,<3`',
 };
@@ -43,6 +44,7 @@ const ROWS: readonly Row[] = [
       /error sending request|Request failed after|Failed to fetch|HTTP status (?:client|server) error|Retrying \(Retry|Could not fetch URL|HTTP error \d|Connection(?:Error| refused| aborted| broken)|NewConnectionError|ReadTimeout|SSLError|Network connectivity is disabled/,
     hint: HINTS.download,
   },
+  { code: 'E_DIGEST_MISMATCH', pattern: /DO NOT MATCH THE HASHES/, hint: HINTS.digest },
   { code: 'E_REQUIREMENT_SYNTAX', pattern: /Couldn't parse requirement|Invalid requirement/, hint: HINTS.syntax },
   {
     code: 'E_REQUIREMENT_UNKNOWN',
@@ -81,10 +83,18 @@ export function readFailure(tool: string, output: string): PythonFailure {
     if (match !== null) {
       const distribution = match.slice(1).find((name) => name !== undefined);
       const specifier = specifierOf(output, distribution);
-      return { kind: 'failure', code, message: explanation(tool, output, distribution), hint, distribution, specifier };
+      return {
+        kind: 'failure',
+        code,
+        message: explanation(tool, output, distribution),
+        hint,
+        distribution,
+        specifier,
+        output,
+      };
     }
   }
-  const message = `${tool}: ${tailOf(output, 8)}`;
+  const message = explanation(tool, output, undefined);
   return {
     kind: 'failure',
     code: 'E_RESOLVER_FAILED',
@@ -92,6 +102,7 @@ export function readFailure(tool: string, output: string): PythonFailure {
     hint: undefined,
     distribution: undefined,
     specifier: '',
+    output,
   };
 }
 
@@ -109,26 +120,6 @@ function specifierOf(output: string, distribution: string | undefined): string {
 
 function escaped(text: string): string {
   return text.replaceAll('.', String.raw`\.`);
-}
-
-/**
- * Decides by the index itself whether a distribution (or version) does not exist or only has no wheel: pip's words are
- * the same for both.
- */
-export function judgedFailure(failure: PythonFailure, files: readonly string[]): PythonFailure {
-  if (failure.code !== 'E_REQUIREMENT_UNKNOWN' && failure.code !== 'E_REQUIREMENT_NO_WHEEL') return failure;
-  const versions = files.flatMap((file) => versionOf(file, failure.distribution ?? '') ?? []);
-  const exists = versions.some((version) => failure.specifier === '' || satisfies(version, failure.specifier));
-  if (exists) return { ...failure, code: 'E_REQUIREMENT_NO_WHEEL', hint: HINTS.wheel };
-  return { ...failure, code: 'E_REQUIREMENT_UNKNOWN', hint: HINTS.unknown };
-}
-
-/** Of a wheel or a source distribution; undefined for other files. */
-function versionOf(file: string, distribution: string): string | undefined {
-  const wheel = parseWheelName(file)?.version;
-  const source = file.replace(/\.(?:tar\.gz|zip|tar\.bz2|tgz)$/, '');
-  const version = wheel ?? (source === file ? undefined : source.slice(distribution.length + 1));
-  return version === undefined || valid(version) === null ? undefined : version;
 }
 
 export function failureError({ code, message, hint }: PythonFailure): RootcellarError {

@@ -1,10 +1,10 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pid } from 'node:process';
+import { accessSettings } from './access-settings.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import {
   defaultIndexOf,
-  isSet,
   mergeIndexes,
   pipEnvironmentIndexes,
   pipFileIndexes,
@@ -13,7 +13,7 @@ import {
   uvFileIndexes,
   type IndexSettings,
 } from './index-settings.ts';
-import type { ResolverSettings } from './resolver-settings.ts';
+import type { Environment, ResolverSettings } from './resolver-settings.ts';
 import { runTool } from './run-tool.ts';
 
 /** What this machine is set up for. */
@@ -22,6 +22,12 @@ export interface MachineIndexes {
   readonly pip: IndexSettings;
   /** Text of the user's netrc file, when there is one. */
   readonly netrc: string | undefined;
+  /** Whether the program `keyring` may be asked for logins. */
+  readonly keyring: boolean;
+  readonly trustedHosts: readonly string[];
+  /** Files with authorities that pip's settings name. */
+  readonly authorities: readonly string[];
+  readonly proxy: string | undefined;
 }
 
 /** Throws E_RESOLVER_FAILED when uv's own settings file cannot be read. */
@@ -31,7 +37,7 @@ export async function readMachineIndexes(settings: ResolverSettings): Promise<Ma
   const [uvTexts, pipTexts, netrc] = await Promise.all([
     Promise.all(files.uv.map(readIfThere)),
     Promise.all(files.pip.map(readIfThere)),
-    readIfThere(environment['NETRC'] ?? `${environment['HOME'] ?? ''}/.netrc`),
+    readNetrc(environment),
   ]);
   const uvFiles = uvTexts.map((text, number) => {
     const indexes = uvFileIndexes(text ?? '', environment);
@@ -43,40 +49,21 @@ export async function readMachineIndexes(settings: ResolverSettings): Promise<Ma
     uv: mergeIndexes([...uvFiles, uvEnvironmentIndexes(environment)]),
     pip: mergeIndexes([...pipTexts.map((text) => pipFileIndexes(text ?? '')), pipEnvironmentIndexes(environment)]),
     netrc,
+    ...accessSettings({ environment, uvTexts, pipTexts }),
   };
 }
 
-export interface IndexQuestion {
-  readonly settings: ResolverSettings;
-  /** Gives the help text of a pip that is not on PATH. */
-  readonly lastResort?: (() => Promise<string>) | undefined;
-}
-
-/**
- * Addresses of the package indexes to look a locked file up in, best first: the recipe's, else those that uv and pip are
- * set up for, else the default that one of them names. Throws E_INDEX_UNKNOWN when there is none.
- */
-export async function indexAddresses(
-  recipeIndex: string | undefined,
-  machine: MachineIndexes,
-  { settings, lastResort }: IndexQuestion,
-): Promise<readonly string[]> {
-  if (recipeIndex !== undefined) return [recipeIndex];
-  const configured = [machine.uv, machine.pip].filter(isSet);
-  const mains = configured.flatMap(({ main }) => main ?? []);
-  const extras = configured.flatMap(({ extra }) => extra);
-  if (mains.length > 0) return [...new Set([...extras, ...mains])];
-  const usual = await toolDefault(settings, lastResort);
-  if (usual === undefined && extras.length === 0) {
-    throw new RootcellarError('E_INDEX_UNKNOWN', 'python packages: no package index is known on this machine', {
-      hint: 'set `python.index_url` in the recipe, or PIP_INDEX_URL, or install uv',
-    });
-  }
-  return [...new Set([...extras, ...(usual === undefined ? [] : [usual])])];
+/** curl, uv and pip take the first; Windows' name is for folders that are shared. */
+async function readNetrc(environment: Environment): Promise<string | undefined> {
+  const named = environment['NETRC'];
+  const home = environment['HOME'] ?? '';
+  const files = named === undefined ? [`${home}/.netrc`, `${home}/_netrc`] : [named];
+  const texts = await Promise.all(files.map(readIfThere));
+  return texts.find((text) => text !== undefined);
 }
 
 /** What a tool says of itself, asked once: the answer is kept, also for machines that have no tool when they build. */
-async function toolDefault(
+export async function defaultIndex(
   settings: ResolverSettings,
   lastResort: (() => Promise<string>) | undefined,
 ): Promise<string | undefined> {

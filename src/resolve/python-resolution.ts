@@ -6,6 +6,9 @@ import type { PythonTarget } from './python-tags.ts';
 export interface PythonRequest {
   /** Requirements in PEP 508 form. */
   readonly lines: readonly string[];
+  /** Limits in PEP 508 form, for packages that are needed anyway. */
+  readonly constraints?: readonly string[] | undefined;
+  readonly preReleases?: boolean | undefined;
   readonly target: PythonTarget;
   /** Versions to take where they satisfy everything, by normalised name. */
   readonly preferences: ReadonlyMap<string, string>;
@@ -19,7 +22,8 @@ export interface PickedWheel {
   readonly name: string;
   readonly version: string;
   readonly file: string;
-  readonly digest: Digest;
+  /** As the tool found it; undefined: it did not look. */
+  readonly digest: Digest | undefined;
 }
 
 export interface PythonAnswer {

@@ -9,6 +9,8 @@ export interface Resolution {
   readonly targets: ReadonlyMap<Architecture, ResolvedTarget>;
   /** Where the architectures do not have the same, and why: a line for people each. */
   readonly differences?: readonly string[] | undefined;
+  /** Seconds since 1970; where the recipe has a cooldown, no file that an index got later was taken. */
+  readonly cutOff?: number | undefined;
 }
 
 /** What every generated file of an image gets as its time and no file exceeds. */
@@ -120,7 +122,17 @@ export interface WheelArtifact {
   readonly digest: Digest;
   /** When the index got the file, in seconds since 1970; undefined where the index does not say. */
   readonly uploaded: number | undefined;
+  /** Where it comes from, when that is no package index. */
+  readonly from?: WheelOrigin | undefined;
 }
+
+/** Names a line or a place of the recipe, no host: addresses are there as digests (`placeIdentity`). */
+export type WheelOrigin =
+  | { readonly url: Digest }
+  /** Relative to the recipe's folder. */
+  | { readonly path: string }
+  /** The digest of an address, or a path relative to the recipe's folder. */
+  | { readonly findLinks: string };
 
 export type Artifact = DebArtifact | WheelArtifact;
 

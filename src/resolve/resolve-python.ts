@@ -1,8 +1,9 @@
+import { dirname } from 'node:path';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { wantedVersions, wantingOf } from './agreement.ts';
 import type { UnpackedInterpreter } from './image-interpreter.ts';
 import type { Interpreter } from './resolution.ts';
-import type { TargetRequest } from './resolve-recipe.ts';
+import type { ResolveRequest, TargetRequest } from './resolve-recipe.ts';
 import { resolveWheels, type WheelResolution } from './resolve-wheels.ts';
 
 interface PythonPart extends TargetRequest {
@@ -14,8 +15,8 @@ interface PythonPart extends TargetRequest {
 /** The wheels of a recipe's requirements for one architecture; undefined when it has none. */
 export async function resolvePython(part: PythonPart): Promise<WheelResolution | undefined> {
   const { recipe, settings, architecture, interpreter } = part;
-  const lines = recipe.python?.lines ?? [];
-  if (lines.length === 0) return undefined;
+  const { python } = recipe;
+  if (python === undefined || python.lines.length + (python.direct ?? []).length === 0) return undefined;
   if (interpreter === undefined) {
     const message = `${recipe.file}: it has Python requirements, but no Python interpreter`;
     throw new RootcellarError('E_RECIPE_VALUE', message, { hint: 'add `python3` to `base.debian.packages`' });
@@ -23,7 +24,18 @@ export async function resolvePython(part: PythonPart): Promise<WheelResolution |
   const target = { architecture, pythonVersion: interpreter.version, glibc: interpreter.glibc };
   const versions = wantedVersions('wheels', wantingOf(part));
   const findInterpreter = once(async () => await part.findInterpreter(interpreter));
-  return await resolveWheels({ lines, target, versions, indexUrl: recipe.python?.indexUrl, findInterpreter }, settings);
+  const folder = dirname(recipe.file);
+  const cutOff = cutOffOf(part);
+  return await resolveWheels({ python, folder, target, versions, cutOff, findInterpreter }, settings);
+}
+
+/** An architecture that joins others, which stay as they are locked, may take what those could. */
+export function cutOffOf(request: ResolveRequest): number | undefined {
+  const { recipe, settings, previous, architectures, upgrade } = request;
+  const { cooldown } = recipe.python ?? {};
+  if (cooldown === undefined) return undefined;
+  const joins = architectures !== undefined && upgrade === 'none';
+  return (joins ? previous?.cutOff : undefined) ?? settings.now - Math.floor(cooldown.ms / 1000);
 }
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {

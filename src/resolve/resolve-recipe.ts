@@ -23,7 +23,7 @@ import { unpackInterpreter, type UnpackedInterpreter } from './image-interpreter
 import { interpreterOf } from './interpreter-facts.ts';
 import type { DebArtifact, Epoch, Interpreter, Resolution, ResolvedTarget, ResolverVersion } from './resolution.ts';
 import { resolveHost } from './resolve-host.ts';
-import { resolvePython } from './resolve-python.ts';
+import { cutOffOf, resolvePython } from './resolve-python.ts';
 import type { ResolverSettings, Upgrade } from './resolver-settings.ts';
 
 export interface ResolveRequest {
@@ -66,6 +66,7 @@ export async function resolveRecipe(request: ResolveRequest): Promise<Resolution
   tellWarnings({ epoch, differences, previous }, settings);
   const count = results.map(({ target }) => countText(target)).join('; ');
   progress({ kind: 'end', step: 'resolve', summary: count === '' ? 'nothing but a compiler' : count });
+  const cutOff = cutOffOf(request);
   return {
     epoch,
     resolvers: resolversOf([
@@ -75,6 +76,7 @@ export async function resolveRecipe(request: ResolveRequest): Promise<Resolution
     ]),
     targets: withOwnEpochs(targets, epoch),
     ...(differences.length === 0 ? {} : { differences }),
+    ...(cutOff === undefined ? {} : { cutOff }),
   };
 }
 

@@ -1,24 +1,37 @@
 import pMap from 'p-map';
 import { byteOrder } from '../base/byte-order.ts';
+import type { Digest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import type { PythonRequirements } from '../recipe/recipe.ts';
 import { reasonFor, type Reasons, type WantedVersions } from './agreement.ts';
+import { versionOf } from './candidates.ts';
+import { directFiles, type DirectFile } from './direct-files.ts';
 import type { UnpackedInterpreter } from './image-interpreter.ts';
-import { withPackageIndex, type PackageIndex } from './index-client.ts';
-import { isSet, type IndexSettings } from './index-settings.ts';
+import { withIndexGate, type IndexGate } from './index-gate.ts';
+import { indexPlan, type IndexPlan } from './index-plan.ts';
+import { markerHolds } from './marker-value.ts';
+import { withPackageIndex, type PackageIndex } from './package-index.ts';
 import { pipHelp, resolveWithPip } from './pip-resolver.ts';
-import { failureError, judgedFailure, type PythonFailure } from './python-failure.ts';
-import { indexAddresses, readMachineIndexes, type MachineIndexes } from './python-index.ts';
+import { explainFailure } from './python-explanation.ts';
+import { failureError, type PythonFailure } from './python-failure.ts';
+import { readMachineIndexes } from './python-index.ts';
 import type { PickedWheel, PythonAnswer, PythonRequest } from './python-resolution.ts';
+import { tagRanks, wheelTags, type PythonTarget } from './python-tags.ts';
 import type { ResolverVersion, WheelArtifact } from './resolution.ts';
-import type { Environment, ResolverSettings } from './resolver-settings.ts';
-import { tagRanks, wheelTags } from './python-tags.ts';
+import type { ResolverSettings } from './resolver-settings.ts';
+import type { IndexFile } from './simple-page.ts';
+import { judgeProject } from './project-judgement.ts';
+import { pipVariables, uvVariables } from './tool-variables.ts';
 import { resolveWithUv, uvVersion } from './uv-resolver.ts';
-import { bestWheel, parseWheelName } from './wheel-name.ts';
 
-export interface WheelRequest extends Omit<PythonRequest, 'indexVariables' | 'preferences'> {
+export interface WheelRequest {
+  readonly python: PythonRequirements;
+  /** Of the recipe, absolute. */
+  readonly folder: string;
+  readonly target: PythonTarget;
   readonly versions: WantedVersions;
-  /** The recipe's own index. */
-  readonly indexUrl: string | undefined;
+  /** Seconds since 1970; no file that an index got later is taken. */
+  readonly cutOff: number | undefined;
   /** Unpacks the image's interpreter, for when it is needed. */
   readonly findInterpreter: () => Promise<UnpackedInterpreter>;
 }
@@ -33,121 +46,201 @@ export interface WheelResolution {
 const CONNECTIONS = 8;
 
 /**
- * Resolves requirements to exact wheels, by uv where it is installed, else by pip. Throws E_REQUIREMENT_UNKNOWN,
- * E_REQUIREMENT_CONFLICT, E_REQUIREMENT_NO_WHEEL, E_INDEX_UNKNOWN, E_DOWNLOAD, E_RESOLVER_FAILED and E_RESOLVER_MISSING.
+ * Resolves requirements to exact wheels, by uv where it is installed, else by pip. Throws E_REQUIREMENT_*, E_INDEX_*,
+ * E_DOWNLOAD, E_DIGEST_MISMATCH, E_RESOLVER_FAILED and E_RESOLVER_MISSING.
  */
 export async function resolveWheels(request: WheelRequest, settings: ResolverSettings): Promise<WheelResolution> {
   const machine = await readMachineIndexes(settings);
-  const version = await uvVersion(settings);
-  const context = { settings, machine };
-  const preferences = new Map([...request.versions.locked, ...request.versions.peer]);
-  const question = { ...request, preferences };
-  const outcome = version === undefined ? await askPip(question, context) : await askUv(question, context, version);
+  const uv = await uvVersion(settings);
   const lastResort = async (): Promise<string> =>
     await pipHelp({ settings, interpreter: await request.findInterpreter() });
-  const addresses = await indexAddresses(request.indexUrl, machine, { settings, lastResort });
-  return await withPackageIndex({ addresses, netrc: machine.netrc, settings }, async (index) => {
-    if (outcome.kind === 'failure') throw await failureByIndex(outcome, index);
-    const wheels = await pMap(outcome.wheels, (wheel) => lockWheel(wheel, index), { concurrency: CONNECTIONS });
-    const resolver = { name: outcome.tool, version: outcome.version };
-    const reasons = await reasonsOf(wheels, request, index);
-    return { wheels: wheels.toSorted((a, b) => byteOrder(a.name, b.name)), reasons, resolver };
+  const plan = await indexPlan(request.python, { machine, settings, folder: request.folder, lastResort });
+  return await withPackageIndex({ plan, machine, settings }, async (index) => {
+    const work = prepare(request, { index, settings, plan });
+    return await withIndexGate({ index, judge: (name) => judgeProject(name, work) }, (gate) =>
+      resolveAt(gate, work, uv),
+    );
   });
+}
+
+interface Work extends WheelRequest {
+  readonly index: PackageIndex;
+  readonly settings: ResolverSettings;
+  readonly plan: IndexPlan;
+  readonly direct: readonly DirectFile[];
+  /** Requirements and limits that hold on the target, without markers. */
+  readonly lines: readonly string[];
+  readonly constraints: readonly string[];
+  readonly ranks: ReadonlyMap<string, number>;
+}
+
+function prepare(request: WheelRequest, tools: Pick<Work, 'index' | 'settings' | 'plan'>): Work {
+  const { python, target } = request;
+  const direct = directFiles(python.direct ?? [], target, { settings: tools.settings, folder: request.folder });
+  return {
+    ...request,
+    ...tools,
+    direct,
+    lines: [...heldLines(python.lines, target), ...new Set(direct.map(({ line }) => line))],
+    constraints: heldLines(python.constraints ?? [], target),
+    ranks: tagRanks(wheelTags(target)),
+  };
+}
+
+/** So that both tools, and not the machine that they run on, judge markers alike. */
+function heldLines(lines: readonly string[], target: PythonTarget): readonly string[] {
+  return lines.flatMap((line) => {
+    const [, requirement = line, marker] = /^([^;]*); (.*)$/.exec(line) ?? [];
+    return marker === undefined || markerHolds(marker, target) ? [requirement] : [];
+  });
+}
+
+async function resolveAt(gate: IndexGate, work: Work, uv: string | undefined): Promise<WheelResolution> {
+  const request = {
+    ...work,
+    preferences: await availablePreferences(gate, work),
+    preReleases: work.python.preReleases,
+  };
+  const outcome = await ask({ ...request, indexVariables: {} }, { work, uv, url: gate.url }).catch((error: unknown) => {
+    const behind = gate.fault();
+    if (behind !== undefined) throw behind;
+    throw error;
+  });
+  const fault = gate.fault();
+  if (fault !== undefined) throw fault;
+  if (outcome.kind === 'failure') throw await failure(outcome, gate, work);
+  const wheels = await pMap(outcome.wheels, (wheel) => lockWheel(wheel, gate, work), { concurrency: CONNECTIONS });
+  const resolver = { name: outcome.tool, version: outcome.version };
+  const reasons = await reasonsOf(wheels, gate, work);
+  return { wheels: wheels.toSorted((a, b) => byteOrder(a.name, b.name)), reasons, resolver };
 }
 
 /** Whether the version that the peer has is not there for this architecture, or does not go with the others. */
 async function reasonsOf(
   wheels: readonly WheelArtifact[],
-  { versions, target }: WheelRequest,
-  index: PackageIndex,
+  gate: IndexGate,
+  { versions, target }: Work,
 ): Promise<Reasons> {
-  const ranks = tagRanks(wheelTags(target));
   const reasons = new Map<string, string>();
   for (const { name, version } of wheels) {
     const wanted = versions.peer.get(name);
     if (wanted === undefined || wanted === version) continue;
-    const files = (await index.files(name)).map(({ file }) => file);
-    const fitting = files.filter((file) => parseWheelName(file)?.version === wanted);
-    const has = bestWheel(fitting, ranks) !== undefined;
-    reasons.set(
-      name,
-      has ? reasonFor(wanted, true, target.architecture) : `${wanted} has no wheel for ${target.architecture}`,
-    );
+    const has = (await gate.page(name)).usable.some(({ file }) => versionOf(file, name) === wanted);
+    const none = `${wanted} has no wheel for ${target.architecture}`;
+    reasons.set(name, has ? reasonFor(wanted, true, target.architecture) : none);
   }
   return reasons;
 }
 
-type Question = WheelRequest & Pick<PythonRequest, 'preferences'>;
-
-interface Context {
-  readonly settings: ResolverSettings;
-  readonly machine: MachineIndexes;
+interface Asking {
+  readonly work: Work;
+  readonly uv: string | undefined;
+  /** Of the gate's simple API. */
+  readonly url: string;
 }
 
-async function askUv(
-  request: Question,
-  { settings, machine }: Context,
-  version: string,
-): Promise<PythonAnswer | PythonFailure> {
-  const findPython = async (): Promise<string> => (await request.findInterpreter()).program;
-  const indexVariables = uvVariables(request.indexUrl, machine);
-  return await resolveWithUv({ ...request, indexVariables }, { settings, version, findPython });
-}
-
-async function askPip(request: Question, { settings, machine }: Context): Promise<PythonAnswer | PythonFailure> {
-  const tools = { settings, interpreter: await request.findInterpreter() };
-  return await resolveWithPip({ ...request, indexVariables: pipVariables(request.indexUrl, machine) }, tools);
-}
-
-/** uv's own settings stand where there are any; the recipe's index replaces all; pip's are translated. */
-export function uvVariables(
-  indexUrl: string | undefined,
-  machine: { readonly uv: IndexSettings; readonly pip: IndexSettings },
-): Environment {
-  if (indexUrl !== undefined) {
-    const none = { UV_INDEX: undefined, UV_INDEX_URL: undefined, UV_EXTRA_INDEX_URL: undefined };
-    return { ...none, UV_DEFAULT_INDEX: indexUrl, UV_NO_CONFIG: '1' };
+async function ask(request: PythonRequest, { work, uv, url }: Asking): Promise<PythonAnswer | PythonFailure> {
+  const { settings, findInterpreter } = work;
+  if (uv === undefined) {
+    const tools = { settings, interpreter: await findInterpreter() };
+    return await resolveWithPip({ ...request, indexVariables: pipVariables(url, settings.environment) }, tools);
   }
-  if (isSet(machine.uv) || !isSet(machine.pip)) return {};
-  return { UV_DEFAULT_INDEX: machine.pip.main, UV_EXTRA_INDEX_URL: machine.pip.extra.join(' ') };
+  const findPython = async (): Promise<string> => (await findInterpreter()).program;
+  const indexVariables = uvVariables(url, settings.environment);
+  return await resolveWithUv({ ...request, indexVariables }, { settings, version: uv, findPython });
 }
 
-/** As `uvVariables`, the other way round. */
-export function pipVariables(
-  indexUrl: string | undefined,
-  machine: { readonly uv: IndexSettings; readonly pip: IndexSettings },
-): Environment {
-  if (indexUrl !== undefined) {
-    const files = machine.pip.extra.length === 0 ? {} : { PIP_CONFIG_FILE: '/dev/null' };
-    return { PIP_INDEX_URL: indexUrl, PIP_EXTRA_INDEX_URL: undefined, ...files };
-  }
-  if (isSet(machine.pip) || !isSet(machine.uv)) return {};
-  return { PIP_INDEX_URL: machine.uv.main, PIP_EXTRA_INDEX_URL: machine.uv.extra.join(' ') };
-}
-
-async function failureByIndex(failure: PythonFailure, index: PackageIndex): Promise<RootcellarError> {
-  if (failure.distribution === undefined) return failureError(failure);
-  const files = await index.files(failure.distribution);
-  return failureError(
-    judgedFailure(
-      failure,
-      files.map(({ file }) => file),
-    ),
+/** A locked version that may not be taken any more would make pip, which knows no preferences, give up. */
+async function availablePreferences(gate: IndexGate, { versions }: Work): Promise<ReadonlyMap<string, string>> {
+  const kept = await pMap(
+    [...new Map([...versions.locked, ...versions.peer])],
+    async ([name, version]): Promise<readonly [string, string][]> => {
+      const page = await gate.page(name).catch(() => undefined);
+      return page?.usable.some(({ file }) => versionOf(file, name) === version) === true ? [[name, version]] : [];
+    },
+    { concurrency: CONNECTIONS },
   );
+  return new Map(kept.flat());
 }
 
-/** Size and upload time come from the index, whichever tool chose the wheel. */
-async function lockWheel({ name, version, file, digest }: PickedWheel, index: PackageIndex): Promise<WheelArtifact> {
-  const found = (await index.files(name)).find((row) => row.file === file && (row.digest ?? digest) === digest);
+/** A tool may give up before it has asked for all. */
+async function failure(outcome: PythonFailure, gate: IndexGate, work: Work): Promise<RootcellarError> {
+  // pip compares bytes while it resolves, uv leaves that to us.
+  if (outcome.code === 'E_DIGEST_MISMATCH')
+    for (const { name, file } of work.direct) await checkedDigest(name, file, work);
+  const names = work.lines.flatMap((line) => /^[a-z0-9-]+/.exec(line)?.[0] ?? []);
+  const rest = await pMap(names, async (name) => [name, await gate.page(name)] as const, { concurrency: CONNECTIONS });
+  const explained = explainFailure({
+    output: outcome.output,
+    lines: work.lines,
+    constraints: work.constraints,
+    pages: new Map([...rest, ...gate.asked]),
+    places: work.python.places ?? new Map(),
+    labels: work.plan.indexes.map(({ label }) => label),
+    target: work.target,
+    cutOff: work.cutOff,
+  });
+  return explained ?? failureError(outcome);
+}
+
+/** Size, digest and upload time come from the index, whichever tool chose the wheel. */
+async function lockWheel({ name, version, file }: PickedWheel, gate: IndexGate, work: Work): Promise<WheelArtifact> {
+  const found = (await gate.page(name)).usable.find((row) => row.file === file);
   if (found === undefined) {
     throw new RootcellarError(
       'E_RESOLVER_FAILED',
-      `python requirement \`${name}\`: the package index does not list \`${file}\``,
+      `python requirement \`${name}\`: \`${file}\` is not among the files of the package index`,
       {
-        hint: 'check that uv, pip and the recipe name the same index',
+        hint: `write \`${name}\` with its address into the requirements file`,
       },
     );
   }
-  const size = await index.sizeOf(found);
-  return { kind: 'wheel', name, version, file, size, digest, uploaded: found.uploaded };
+  const digest = await checkedDigest(name, found, work);
+  checkHash({ name, file, digest }, work);
+  if (found.yanked) {
+    const message = `python package \`${name}\`: version ${version} was withdrawn from its index (yanked), and is taken as it is asked for exactly`;
+    work.settings.progress?.({ kind: 'warning', message });
+  }
+  const size = await work.index.sizeOf(found);
+  const { uploaded, from } = found;
+  return { kind: 'wheel', name, version, file, size, digest, uploaded, ...(from === undefined ? {} : { from }) };
+}
+
+/** A digest that the user gives with an address is compared with the bytes at once. */
+async function checkedDigest(name: string, file: IndexFile, { index }: Work): Promise<Digest> {
+  const isPromised = file.digest !== undefined && file.from !== undefined && 'url' in file.from;
+  const digest = await index.digestOf(isPromised ? { ...file, digest: undefined } : file);
+  if (!isPromised || digest === file.digest) return digest;
+  throw new RootcellarError(
+    'E_DIGEST_MISMATCH',
+    `python requirement \`${name}\`: \`${file.file}\` is not the file that its sha256 promises`,
+    {
+      hint: 'check where the file comes from, then correct the digest',
+    },
+  );
+}
+
+function checkHash(
+  { name, file, digest }: Pick<WheelArtifact, 'name' | 'file' | 'digest'>,
+  { python, direct }: Work,
+): void {
+  const own = direct.find((one) => one.name === name)?.file.digest;
+  const listed = python.hashes?.get(name) ?? (own === undefined ? undefined : [own]);
+  if (listed?.includes(digest) === false) {
+    throw new RootcellarError(
+      'E_DIGEST_MISMATCH',
+      `python requirement \`${name}\`: \`${file}\` has none of the listed hashes`,
+      {
+        hint: 'check where the hashes come from, then correct them',
+      },
+    );
+  }
+  if (python.requireHashes !== true || listed !== undefined) return;
+  throw new RootcellarError(
+    'E_REQUIREMENT_REFUSED',
+    `python requirement \`${name}\`: it is needed, but has no hash, though others have one`,
+    {
+      hint: `add \`${name}==VERSION --hash=${digest}\` if you trust it, or remove all hashes`,
+    },
+  );
 }

@@ -1,4 +1,5 @@
 import { digestFromHex, type Digest } from '../base/digest.ts';
+import type { WheelOrigin } from './resolution.ts';
 
 /** One file of a project in a package index. */
 export interface IndexFile {
@@ -11,6 +12,10 @@ export interface IndexFile {
   readonly uploaded: number | undefined;
   readonly yanked: boolean;
   readonly requiresPython: string | undefined;
+  /** Whether its metadata lies beside it, at its address and `.metadata`. Source: PEP 658 and PEP 714. */
+  readonly hasMetadata: boolean;
+  /** Where it was found, when that is no index: as in `WheelArtifact`. */
+  readonly from?: WheelOrigin | undefined;
 }
 
 /**
@@ -36,6 +41,7 @@ export function parseSimpleJson(text: string, base: string): readonly IndexFile[
         uploaded: secondsOf(stringOf(entry['upload-time'])),
         yanked: entry['yanked'] !== undefined && entry['yanked'] !== false,
         requiresPython: stringOf(entry['requires-python']),
+        hasMetadata: isGiven(entry['core-metadata'] ?? entry['dist-info-metadata']),
       },
     ];
   });
@@ -61,9 +67,14 @@ export function parseSimpleHtml(html: string, base: string): readonly IndexFile[
         uploaded: secondsOf(attributes.get('data-upload-time')),
         yanked: attributes.has('data-yanked'),
         requiresPython: attributes.get('data-requires-python'),
+        hasMetadata: attributes.has('data-core-metadata') || attributes.has('data-dist-info-metadata'),
       },
     ];
   });
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== false && value !== null;
 }
 
 function attributesOf(text: string): ReadonlyMap<string, string> {

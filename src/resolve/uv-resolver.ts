@@ -45,6 +45,7 @@ export async function resolveWithUv(
   const packages = await withTemporaryFolder(settings.temporaryFolder, async (folder) => {
     const file = join(folder, 'pylock.toml');
     if (request.preferences.size > 0) await writeFile(file, preferencesPylock(request.preferences));
+    await writeFile(join(folder, 'constraints.txt'), `${(request.constraints ?? []).join('\n')}\n`);
     let result = await runUv(request, { settings, folder, python: undefined });
     if (result.exitCode !== 0 && /No interpreter found|No Python (?:interpreter|installation)/.test(result.stderr)) {
       result = await runUv(request, { settings, folder, python: await findPython() });
@@ -69,7 +70,12 @@ interface UvRun {
 async function runUv(request: PythonRequest, { settings, folder, python }: UvRun): Promise<ToolResult> {
   const result = await runTool({
     program: 'uv',
-    arguments: uvArguments(request.target, python),
+    arguments: [
+      ...uvArguments(request.target, python),
+      '--constraint',
+      'constraints.txt',
+      ...(request.preReleases === true ? ['--prerelease', 'allow'] : []),
+    ],
     environment: uvEnvironment(settings.environment, request.indexVariables),
     folder,
     input: `${request.lines.join('\n')}\n`,
@@ -102,12 +108,6 @@ function pickWheel({ name, version, wheels }: PylockPackage, ranks: ReadonlyMap<
       {
         hint: 'choose a version that has one',
       },
-    );
-  }
-  if (digest === undefined) {
-    throw new RootcellarError(
-      'E_RESOLVER_FAILED',
-      `python requirement \`${name}\`: the index gives no sha256 of \`${file}\``,
     );
   }
   return { name, version, file, digest };

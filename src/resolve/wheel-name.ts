@@ -49,3 +49,8 @@ export function bestWheel(files: readonly string[], ranks: ReadonlyMap<string, n
   );
   return best?.file;
 }
+
+/** The normalised project of a wheel's file name. */
+export function projectOf(file: string): string | undefined {
+  return parseWheelName(file)?.name;
+}

@@ -1,18 +1,17 @@
-import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { rootCertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { EnvHttpProxyAgent, request } from 'undici';
+import { request } from 'undici';
 import type { Dispatcher } from 'undici';
 import { isErrno } from '../base/rootcellar-error.ts';
+import { openNetwork } from '../resolve/network-agent.ts';
 import { readAnswer, validatorOf } from './http-answer.ts';
 import type { AnswerMeaning } from './http-answer.ts';
 import { splitUrl } from './url-text.ts';
 
 /** Connections of one batch of downloads. */
 export interface Client {
-  readonly dispatcher: Dispatcher;
+  readonly dispatcherFor: (url: URL) => Dispatcher;
   close(): Promise<void>;
 }
 
@@ -39,24 +38,15 @@ export interface Bytes {
 const IDLE_MS = 30_000;
 const MOST_REDIRECTS = 10;
 
-/** `environment` gives the proxies (`HTTPS_PROXY`, `NO_PROXY`, …) and, in `SSL_CERT_FILE`, more authorities. */
-export function openClient(environment: Readonly<Record<string, string | undefined>>): Client {
-  const get = (name: string): string => environment[name.toLowerCase()] ?? environment[name] ?? '';
-  const certificates = environment['SSL_CERT_FILE'] ?? '';
-  const authorities = certificates === '' ? {} : { ca: [...rootCertificates, readFileSync(certificates, 'utf8')] };
-  const dispatcher = new EnvHttpProxyAgent({
-    httpProxy: get('HTTP_PROXY'),
-    httpsProxy: get('HTTPS_PROXY'),
-    noProxy: get('NO_PROXY'),
-    /* Most proxies open tunnels for HTTPS only. */
-    proxyTunnel: false,
-    connect: { timeout: IDLE_MS, ...authorities },
-    requestTls: authorities,
-    proxyTls: authorities,
-    headersTimeout: IDLE_MS,
-    bodyTimeout: IDLE_MS,
-  });
-  return { dispatcher, close: () => dispatcher.destroy() };
+export interface ClientSettings {
+  /** Gives proxies and authorities: see `openNetwork`. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly trustedHosts?: readonly string[] | undefined;
+}
+
+export async function openClient({ environment, trustedHosts = [] }: ClientSettings): Promise<Client> {
+  const network = await openNetwork({ environment, trustedHosts, timeoutMs: IDLE_MS });
+  return { dispatcherFor: network.dispatcherFor, close: network.close };
 }
 
 /** Asks for the bytes of a file. Throws what the network and the disk throw. */
@@ -76,7 +66,7 @@ interface HttpRequest extends Omit<ByteRequest, 'url'> {
 async function followHttp(client: Client, wanted: HttpRequest): Promise<ByteAnswer> {
   const { url, offset, signal } = wanted;
   const { statusCode, headers, body } = await request(url, {
-    dispatcher: client.dispatcher,
+    dispatcher: client.dispatcherFor(url),
     headers: headersOf(wanted),
     signal,
   });

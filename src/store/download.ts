@@ -15,6 +15,8 @@ export interface DownloadOptions {
   readonly concurrency?: number | undefined;
   /** Where proxies and certificate authorities are set, as every program has it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Hosts, with or without `:PORT`, whose certificate is not checked. */
+  readonly trustedHosts?: readonly string[] | undefined;
   /** Pause before the second attempt; 500 unless said. Doubles with each further one. */
   readonly retryDelayMs?: number | undefined;
 }
@@ -72,7 +74,7 @@ async function downloadAll(
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, ...(batch.signal === undefined ? [] : [batch.signal])]);
   setMaxListeners(0, signal);
-  const client = openClient(batch.environment);
+  const client = await openClient(batch);
   const teller = createTeller(batch);
   const failures: unknown[] = [];
   const queue = missing.values();

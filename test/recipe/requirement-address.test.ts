@@ -86,9 +86,7 @@ describe('parseDirect()', () => {
       '..',
     );
     const text = fc.array(piece, { maxLength: 30 }).map((pieces) => pieces.join(''));
-    fc.assert(
-      fc.property(text, (input) => void parseDirect(input)),
-      { numRuns: 2000 },
-    );
+    const samples = fc.sample(text, 2000);
+    for (const sample of samples) expect(() => parseDirect(sample)).not.toThrow();
   });
 });

@@ -11,7 +11,7 @@ import {
   withCredentials,
 } from '../../src/resolve/index-settings.ts';
 import { netrcLogin } from '../../src/resolve/netrc.ts';
-import { pipVariables, uvVariables } from '../../src/resolve/resolve-wheels.ts';
+import { pipVariables, uvVariables } from '../../src/resolve/tool-variables.ts';
 
 describe('uvEnvironmentIndexes()', () => {
   it('reads named indexes with their credentials', () => {
@@ -118,31 +118,25 @@ describe('netrcLogin()', () => {
 });
 
 describe('uvVariables() and pipVariables()', () => {
-  const none = { main: undefined, extra: [] };
-  const some = { main: 'https://m.example/s', extra: ['https://x.example/s'] };
-
-  it('translate the other tool’s settings where there are no own ones', () => {
-    expect(uvVariables(undefined, { uv: none, pip: some })).toEqual({
-      UV_DEFAULT_INDEX: 'https://m.example/s',
-      UV_EXTRA_INDEX_URL: 'https://x.example/s',
-    });
-    expect(pipVariables(undefined, { uv: some, pip: none })['PIP_INDEX_URL']).toBe('https://m.example/s');
-  });
-
-  it('leave own settings alone', () => {
-    expect(uvVariables(undefined, { uv: some, pip: some })).toEqual({});
-    expect(pipVariables(undefined, { uv: some, pip: some })).toEqual({});
-  });
-
-  it('put the recipe’s index in the place of all others', () => {
-    expect(uvVariables('https://r.example/s', { uv: some, pip: none })).toMatchObject({
-      UV_DEFAULT_INDEX: 'https://r.example/s',
-      UV_INDEX: undefined,
-      UV_NO_CONFIG: '1',
-    });
-    expect(pipVariables('https://r.example/s', { uv: none, pip: some })).toMatchObject({
-      PIP_INDEX_URL: 'https://r.example/s',
-      PIP_CONFIG_FILE: '/dev/null',
-    });
+  it('let the tool reach the gate alone, without credentials and proxies', () => {
+    const environment = {
+      UV_INDEX: 'x',
+      UV_INDEX_X_PASSWORD: 'pw',
+      PIP_INDEX_URL: 'x',
+      UV_CACHE_DIR: '/c',
+      PIP_PROXY: 'p',
+      https_proxy: 'p',
+      LANG: 'C',
+    };
+    const uv = uvVariables('http://gate/simple', environment);
+    expect(uv).toMatchObject({ UV_DEFAULT_INDEX: 'http://gate/simple', UV_NO_CONFIG: '1' });
+    const pip = pipVariables('http://gate/simple', environment);
+    expect(pip).toMatchObject({ PIP_INDEX_URL: 'http://gate/simple', PIP_CONFIG_FILE: '/dev/null' });
+    const left = (variables: Readonly<Record<string, string | undefined>>): string[] =>
+      Object.entries({ ...environment, ...variables })
+        .flatMap(([name, value]) => (value === undefined ? [] : [name]))
+        .filter((name) => Object.hasOwn(environment, name));
+    expect(left(uv)).toEqual(['UV_CACHE_DIR', 'LANG']);
+    expect(left(pip)).toEqual(['PIP_INDEX_URL', 'LANG']);
   });
 });

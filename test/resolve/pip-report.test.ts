@@ -26,9 +26,12 @@ describe('parsePipReport()', () => {
     expect(parsePipReport(JSON.stringify({ install: [] }))?.environment).toEqual(unknown);
   });
 
-  it('refuses a report in which a file has no sha256', () => {
+  it('leaves the digest open where pip did not look', () => {
     const item = { ...ITEM, download_info: { ...ITEM.download_info, archive_info: {} } };
-    expect(parsePipReport(JSON.stringify({ install: [item] }))).toBeUndefined();
+    expect(parsePipReport(JSON.stringify({ install: [item] }))?.wheels[0]).toMatchObject({
+      name: 'foo-bar',
+      digest: undefined,
+    });
   });
 
   it('never throws', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgedFailure, readFailure } from '../../src/resolve/python-failure.ts';
+import { readFailure } from '../../src/resolve/python-failure.ts';
 
 const UV = 'error: No solution found when resolving dependencies\n  cause: ';
 const PIP = 'ERROR: Could not find a version that satisfies the requirement ';
@@ -67,24 +67,5 @@ describe('readFailure()', () => {
     const failure = readFailure('tool', output);
     expect([failure.code, failure.distribution, failure.specifier]).toEqual(expected);
     expect(failure.message).not.toMatch(/u:p|i\.example|from versions/);
-  });
-});
-
-describe('judgedFailure()', () => {
-  const failure = readFailure(
-    'pip',
-    `${PIP}x==2 (from versions: none)\nERROR: No matching distribution found for x==2`,
-  );
-
-  it('says that there is no wheel when the version exists without one', () => {
-    expect(judgedFailure(failure, ['x-2.tar.gz']).code).toBe('E_REQUIREMENT_NO_WHEEL');
-    expect(judgedFailure(failure, ['x-2-cp27-cp27m-win32.whl']).code).toBe('E_REQUIREMENT_NO_WHEEL');
-  });
-
-  it('says that the version is unknown when only others exist', () => {
-    expect(judgedFailure(failure, ['x-1.tar.gz', 'x-3-py3-none-any.whl', 'readme.txt']).code).toBe(
-      'E_REQUIREMENT_UNKNOWN',
-    );
-    expect(judgedFailure(failure, []).code).toBe('E_REQUIREMENT_UNKNOWN');
   });
 });

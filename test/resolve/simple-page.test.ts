@@ -25,6 +25,7 @@ describe('parseSimpleJson()', () => {
         uploaded: 1794778244,
         yanked: true,
         requiresPython: '>=3.9',
+        hasMetadata: false,
       },
     ]);
   });
@@ -71,6 +72,7 @@ describe('parseSimpleHtml()', () => {
         uploaded: 1794778244,
         yanked: true,
         requiresPython: '>=3.9',
+        hasMetadata: false,
       },
     ]);
   });

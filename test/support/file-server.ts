@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 
 /**
  * What goes wrong with one path. `truncate` promises the whole length and closes after half of it; `stall` sends the
@@ -16,6 +17,8 @@ export interface ServedFile {
   readonly status?: number;
   /** `Last-Modified`, in milliseconds since 1970; with it, `If-Modified-Since` is answered. */
   readonly modified?: number;
+  /** Answers with a redirect to this address instead of the content. */
+  readonly location?: string;
 }
 
 /** Files over HTTP on loopback. `files` and `faults` may be changed while it runs; paths start with `/`. */
@@ -26,18 +29,23 @@ export interface FileServer extends AsyncDisposable {
   readonly faults: Map<string, Fault>;
   /** `METHOD /path` of all requests so far, in their order. */
   readonly requests: readonly string[];
+  /** The `Authorization` headers of all requests so far, in their order; empty where there was none. */
+  readonly authorizations: readonly string[];
   /** Chooses the file for a request itself, before `files` are looked at; undefined leaves it to them. */
   answer: ((path: string, headers: IncomingMessage['headers']) => ServedFile | undefined) | undefined;
   readonly close: () => Promise<void>;
 }
 
 /** Starts a server on a free port of 127.0.0.1. Close it (or hold it by `await using`) when done. */
-export async function startFileServer(): Promise<FileServer> {
+export async function startFileServer(tls?: { readonly key: string; readonly cert: string }): Promise<FileServer> {
   const requests: string[] = [];
-  const server = createServer((request, response) => {
+  const authorizations: string[] = [];
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     requests.push(`${request.method ?? ''} ${request.url ?? ''}`);
+    authorizations.push(request.headers.authorization ?? '');
     serve(files, request, response);
-  });
+  };
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
@@ -46,10 +54,11 @@ export async function startFileServer(): Promise<FileServer> {
     await new Promise((resolve) => server.close(resolve));
   };
   const files: FileServer = {
-    url: `http://127.0.0.1:${port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     files: new Map(),
     faults: new Map(),
     requests,
+    authorizations,
     answer: undefined,
     close,
     [Symbol.asyncDispose]: close,
@@ -64,6 +73,7 @@ function serve(server: FileServer, request: IncomingMessage, response: ServerRes
   if (fault?.kind === 'status') return void response.writeHead(fault.status).end();
   const file = server.answer?.(path, request.headers) ?? server.files.get(path);
   if (file === undefined) return void response.writeHead(404).end();
+  if (file.location !== undefined) return void response.writeHead(302, { location: file.location }).end();
   if (isUnchanged(file, request.headers['if-modified-since'])) return void response.writeHead(304).end();
   const content = fault?.kind === 'alter' ? altered(file.content) : file.content;
   send(
@@ -82,7 +92,7 @@ function serve(server: FileServer, request: IncomingMessage, response: ServerRes
 }
 
 function send(
-  file: Required<ServedFile>,
+  file: Required<Omit<ServedFile, 'location'>>,
   fault: Fault | undefined,
   { request, response }: { request: IncomingMessage; response: ServerResponse },
 ): void {

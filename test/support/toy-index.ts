@@ -10,6 +10,7 @@ export interface ToyWheel {
   readonly tag?: string;
   /** `Requires-Dist` lines. */
   readonly requires?: readonly string[];
+  readonly extras?: readonly string[];
   readonly requiresPython?: string;
   /** Content by path in the wheel; a module that holds the version when not given. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
@@ -32,6 +33,10 @@ export interface ToyIndexOptions {
   readonly wrongHashes?: readonly string[];
   /** Demand these credentials of every request, `user:password`. */
   readonly credentials?: string;
+  /** Metadata beside the wheels, as PEP 658 has it. */
+  readonly metadata?: boolean;
+  /** Serve HTTPS. */
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 /**
@@ -51,7 +56,7 @@ export interface ToyIndex extends AsyncDisposable {
 
 /** Close it (or hold it by `await using`) when done. */
 export async function startToyIndex(options: ToyIndexOptions): Promise<ToyIndex> {
-  const server = await startFileServer();
+  const server = await startFileServer(options.tls);
   const rows: Row[] = [];
   const wheels = new Map<string, Uint8Array>();
   const publish = (added: readonly ToyWheel[]): void => {
@@ -61,6 +66,8 @@ export async function startToyIndex(options: ToyIndexOptions): Promise<ToyIndex>
       wheels.set(file, content);
       rows.push({ ...wheel, file, content });
       server.files.set(`/files/${file}`, { content });
+      if (options.metadata === true)
+        server.files.set(`/files/${file}.metadata`, { content: Buffer.from(metadataOf(wheel)) });
     }
   };
   publish(options.wheels);
@@ -106,6 +113,7 @@ function jsonPage(name: string, rows: readonly Row[], options: ToyIndexOptions):
     ...(row.uploaded === undefined ? {} : { 'upload-time': row.uploaded }),
     ...(row.requiresPython === undefined ? {} : { 'requires-python': row.requiresPython }),
     yanked: row.yanked ?? false,
+    ...(options.metadata === true && row.file.endsWith('.whl') ? { 'core-metadata': true } : {}),
   }));
   const page = { meta: { 'api-version': '1.1' }, name, versions: [...new Set(rows.map((row) => row.version))], files };
   return { content: Buffer.from(JSON.stringify(page)), type: 'application/vnd.pypi.simple.v1+json' };
@@ -135,6 +143,15 @@ function wheelFileName(wheel: ToyWheel): string {
   return `${wheel.name.replaceAll(/[-_.]+/g, '_')}-${wheel.version}-${wheel.tag ?? 'py3-none-any'}.whl`;
 }
 
+function metadataOf(wheel: ToyWheel): string {
+  return [
+    `Metadata-Version: 2.1\nName: ${wheel.name}\nVersion: ${wheel.version}\n`,
+    ...(wheel.extras ?? []).map((extra) => `Provides-Extra: ${extra}\n`),
+    wheel.requiresPython === undefined ? '' : `Requires-Python: ${wheel.requiresPython}\n`,
+    ...(wheel.requires ?? []).map((requirement) => `Requires-Dist: ${requirement}\n`),
+  ].join('');
+}
+
 /** The bytes of a well-formed wheel: METADATA, WHEEL, RECORD with right digests. Same input, same bytes. */
 function toyWheel(wheel: ToyWheel): Uint8Array {
   const module = wheel.name.replaceAll(/[-_.]+/g, '_');
@@ -143,11 +160,7 @@ function toyWheel(wheel: ToyWheel): Uint8Array {
   const tags = python
     .split('.')
     .flatMap((p) => abi.split('.').flatMap((a) => platform.split('.').map((q) => `Tag: ${p}-${a}-${q}\n`)));
-  const metadata = [
-    `Metadata-Version: 2.1\nName: ${wheel.name}\nVersion: ${wheel.version}\n`,
-    wheel.requiresPython === undefined ? '' : `Requires-Python: ${wheel.requiresPython}\n`,
-    ...(wheel.requires ?? []).map((requirement) => `Requires-Dist: ${requirement}\n`),
-  ].join('');
+  const metadata = metadataOf(wheel);
   const files = new Map<string, Uint8Array>([
     ...Object.entries(wheel.files ?? { [`${module}/__init__.py`]: `__version__ = '${wheel.version}'\n` }).map(
       ([path, content]): [string, Uint8Array] => [path, Buffer.from(content)],
