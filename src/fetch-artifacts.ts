@@ -61,8 +61,12 @@ async function download(request: FetchRequest, context: PipelineContext): Promis
   const { store, environment, signal, progress } = context;
   const { locateArtifacts } = await import('./resolve/locate.ts');
   const { downloadArtifacts } = await import('./store/download.ts');
-  const located = await locateArtifacts(request, await resolverSettings(context));
-  await downloadArtifacts(store, located, { environment, signal, progress });
+  const { readMachineIndexes } = await import('./resolve/python-index.ts');
+  const settings = await resolverSettings(context);
+  const located = await locateArtifacts(request, settings);
+  const { authorities, trustedHosts: ofMachine } = await readMachineIndexes(settings);
+  const trustedHosts = [...(request.recipe.python?.trustedHosts ?? []), ...ofMachine];
+  await downloadArtifacts(store, located, { environment, signal, progress, trustedHosts, authorities });
 }
 
 function offlineError(

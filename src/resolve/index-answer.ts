@@ -38,7 +38,7 @@ export async function readProjectPage(request: PageRequest): Promise<readonly In
   const files = pageFiles(typeOf(answer), text, answer.url);
   if (files === undefined)
     throw indexFault({ label, kind: 'invalid', detail: `its page of \`${name}\` is none of an index` });
-  return files.map((file) => Object.assign({}, file, { url: sameLogin(file.url, answer.url) }));
+  return fromWeb(files).map((file) => Object.assign({}, file, { url: sameLogin(file.url, answer.url) }));
 }
 
 interface Reading {
@@ -92,6 +92,11 @@ function pageFiles(type: string, text: string, url: string): readonly IndexFile[
   if (files.some(({ file }) => DISTRIBUTION.test(file))) return files.filter(({ file }) => DISTRIBUTION.test(file));
   const isOther = /<(?:form|script|input|button)\b/i.test(text) || /<a\s[^>]*href/i.test(text);
   return isOther ? undefined : [];
+}
+
+/** A page of the web cannot offer files of this machine. */
+export function fromWeb(files: readonly IndexFile[]): readonly IndexFile[] {
+  return files.filter(({ url }) => !url.startsWith('file:'));
 }
 
 async function readLocalPage(address: string): Promise<readonly IndexFile[] | undefined> {

@@ -37,21 +37,30 @@ const SYSTEM_FILES = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/
 export async function openNetwork(settings: NetworkSettings): Promise<Network> {
   const ca = await readAuthorities(settings);
   const client = await readClientCertificate(settings.environment);
-  const checked = makeAgent(settings, { secureContext: createSecureContext({ ca: [...ca], ...client }) });
+  // Hundreds of certificates take a while to read, and whoever speaks no TLS needs none.
+  const secureContext = lazily(() => createSecureContext({ ca: [...ca], ...client }));
+  const checked = lazily(() => makeAgent(settings, { secureContext: secureContext() }));
+  const unchecked = lazily(() => makeAgent(settings, { secureContext: secureContext(), rejectUnauthorized: false }));
+  const plain = lazily(() => makeAgent(settings, undefined));
   const trusted = new Set(settings.trustedHosts.map((host) => host.toLowerCase()));
-  const unchecked =
-    trusted.size === 0
-      ? undefined
-      : makeAgent(settings, {
-          secureContext: createSecureContext({ ca: [...ca], ...client }),
-          rejectUnauthorized: false,
-        });
+  const isPlain = (url: URL): boolean => url.protocol === 'http:' && !hasSecureProxy(settings);
   return {
-    dispatcherFor: (url) => (unchecked !== undefined && isTrusted(url, trusted) ? unchecked : checked),
+    dispatcherFor: (url) => (isPlain(url) ? plain : isTrusted(url, trusted) ? unchecked : checked)(),
     close: async () => {
-      await Promise.all([checked.destroy(), unchecked?.destroy()]);
+      await Promise.all([plain, checked, unchecked].map(async (agent) => await agent.made()?.destroy()));
     },
   };
+}
+
+interface Lazy<T> {
+  (): T;
+  /** What was made, if it was. */
+  readonly made: () => T | undefined;
+}
+
+function lazily<T>(make: () => T): Lazy<T> {
+  let made: T | undefined;
+  return Object.assign(() => (made ??= make()), { made: () => made });
 }
 
 function isTrusted(url: URL, trusted: ReadonlySet<string>): boolean {
@@ -65,25 +74,45 @@ interface TlsOptions {
   readonly rejectUnauthorized?: boolean;
 }
 
-function makeAgent({ environment, proxy, timeoutMs = TIMEOUT_MS }: NetworkSettings, tls: TlsOptions): Dispatcher {
+function makeAgent(
+  { environment, proxy, timeoutMs = TIMEOUT_MS }: NetworkSettings,
+  tls: TlsOptions | undefined,
+): Dispatcher {
   const connect = { ...tls, timeout: timeoutMs };
   const timeouts = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
-  const get = (name: string): string => environment[name.toLowerCase()] ?? environment[name] ?? '';
-  const all = /^https?:/i.test(get('ALL_PROXY')) ? get('ALL_PROXY') : '';
-  const httpProxy = proxyAddress(proxy ?? (get('HTTP_PROXY') || all));
-  const httpsProxy = proxyAddress(proxy ?? (get('HTTPS_PROXY') || all));
+  const { httpProxy, httpsProxy, noProxy } = proxiesOf(environment, proxy);
   if (httpProxy === '' && httpsProxy === '') return new Agent({ connect, ...timeouts });
   return new EnvHttpProxyAgent({
     httpProxy,
     httpsProxy,
-    noProxy: get('NO_PROXY'),
+    noProxy,
     // Most proxies open tunnels for HTTPS only.
     proxyTunnel: false,
     connect,
-    requestTls: tls,
-    proxyTls: tls,
+    ...(tls === undefined ? {} : { requestTls: tls, proxyTls: tls }),
     ...timeouts,
   });
+}
+
+interface Proxies {
+  /** Empty: none. */
+  readonly httpProxy: string;
+  readonly httpsProxy: string;
+  readonly noProxy: string;
+}
+
+function proxiesOf(environment: Environment, proxy: string | undefined): Proxies {
+  const get = (name: string): string => environment[name.toLowerCase()] ?? environment[name] ?? '';
+  const all = /^https?:/i.test(get('ALL_PROXY')) ? get('ALL_PROXY') : '';
+  return {
+    httpProxy: proxyAddress(proxy ?? (get('HTTP_PROXY') || all)),
+    httpsProxy: proxyAddress(proxy ?? (get('HTTPS_PROXY') || all)),
+    noProxy: get('NO_PROXY'),
+  };
+}
+
+function hasSecureProxy({ environment, proxy }: NetworkSettings): boolean {
+  return proxiesOf(environment, proxy).httpProxy.startsWith('https:');
 }
 
 /** A proxy may be written without its scheme; what is no HTTP proxy is left out, as there is no other way to reach it. */

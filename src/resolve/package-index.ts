@@ -7,7 +7,7 @@ import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import { normalName } from '../recipe/requirement-parts.ts';
 import { openHttpClient } from './http-client.ts';
 import type { HttpAnswer, HttpClient } from './http-client.ts';
-import { indexFault, networkFault, readProjectPage } from './index-answer.ts';
+import { fromWeb, indexFault, networkFault, readProjectPage } from './index-answer.ts';
 import type { IndexPlan, LinkSource } from './index-plan.ts';
 import { keyringLogin } from './keyring.ts';
 import { openNetwork } from './network-agent.ts';
@@ -124,7 +124,7 @@ async function readLinks(source: LinkSource, client: HttpClient): Promise<readon
 
 async function readLinkPage(source: LinkSource, client: HttpClient): Promise<readonly IndexFile[]> {
   const { text, url } = await readText(source, client);
-  return parseSimpleHtml(text, url);
+  return fromWeb(parseSimpleHtml(text, url));
 }
 
 async function readText(

@@ -42,10 +42,11 @@ export interface ClientSettings {
   /** Gives proxies and authorities: see `openNetwork`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly trustedHosts?: readonly string[] | undefined;
+  readonly authorities?: readonly string[] | undefined;
 }
 
-export async function openClient({ environment, trustedHosts = [] }: ClientSettings): Promise<Client> {
-  const network = await openNetwork({ environment, trustedHosts, timeoutMs: IDLE_MS });
+export async function openClient({ environment, trustedHosts = [], authorities }: ClientSettings): Promise<Client> {
+  const network = await openNetwork({ environment, trustedHosts, authorities, timeoutMs: IDLE_MS });
   return { dispatcherFor: network.dispatcherFor, close: network.close };
 }
 

@@ -17,6 +17,8 @@ export interface DownloadOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Hosts, with or without `:PORT`, whose certificate is not checked. */
   readonly trustedHosts?: readonly string[] | undefined;
+  /** Files with further authorities. */
+  readonly authorities?: readonly string[] | undefined;
   /** Pause before the second attempt; 500 unless said. Doubles with each further one. */
   readonly retryDelayMs?: number | undefined;
 }

@@ -209,6 +209,14 @@ describe('credentials', () => {
 });
 
 describe('connections', () => {
+  it('bring no file of this machine, though a page of the web names one', async () => {
+    await using server = await startFileServer();
+    const text = `<a href="file:///srv/${FILE}">x</a><a href="toy_one-2-py3-none-any.whl">x</a>`;
+    server.answer = () => ({ content: Buffer.from(text), type: 'text/html' });
+    expect(await namesAt([server.url])).toEqual(['toy_one-2-py3-none-any.whl']);
+    expect(await namesAt([], { links: [`${server.url}/page`] })).toEqual(['toy_one-2-py3-none-any.whl']);
+  });
+
   it('trust the authorities that the user names, and no others', async () => {
     await using toy = await startToyIndex({ wheels: WHEELS, tls: certificate.tls });
     for (const name of ['SSL_CERT_FILE', 'PIP_CERT', 'REQUESTS_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS']) {
