@@ -1,4 +1,5 @@
 import { compare, satisfies } from '@renovatebot/pep440';
+import { byteOrder } from '../base/byte-order.ts';
 import { RootcellarError, type Problem, type SourcePlace } from '../base/rootcellar-error.ts';
 import type { GatePage } from './index-gate.ts';
 import { versionOf } from './candidates.ts';
@@ -57,7 +58,7 @@ function unknownProjects(
   const labels = explanation.labels.length === 0 ? 'find_links' : explanation.labels.join(', ');
   return (ofUser.length > 0 ? ofUser : others.slice(0, 1)).map((name): Problem => {
     const needed = ofUser.length > 0 ? undefined : named.find((need) => need.name === name && need.by !== undefined);
-    const by = needed?.by?.replace(/[<>=!~].*$/, '');
+    const by = needed === undefined ? undefined : neederOf(needed);
     const why = by === undefined ? '' : `, which \`${by}\` needs`;
     return {
       code: 'E_REQUIREMENT_UNKNOWN',
@@ -128,18 +129,28 @@ function conflict(needs: readonly Need[], explanation: Explanation): Problem | u
   return undefined;
 }
 
+/** Tools name them in an order of their own, and with or without versions: we do it always alike. */
 function conflictProblem(one: Need, other: Need, { places }: Explanation): Problem {
-  const culprits = [one, other].flatMap(({ by, name }) => places.get(by?.replace(/[<>=!~ ].*$/, '') ?? name) ?? []);
+  const pair = [one, other].toSorted(
+    (a, b) => byteOrder(neederOf(a) ?? '', neederOf(b) ?? '') || byteOrder(a.specifier, b.specifier),
+  );
+  const culprits = pair.flatMap((need) => places.get(neederOf(need) ?? need.name) ?? []);
   return {
     code: 'E_REQUIREMENT_CONFLICT',
-    message: `python requirements contradict each other: ${says(one)}, but ${says(other)}`,
+    message: `python requirements contradict each other: ${pair.map(says).join(', but ')}`,
     hint: 'loosen one of these requirements',
     place: culprits[0],
   };
 }
 
-function says({ by, name, specifier }: Need): string {
-  return `${by === undefined ? 'the requirements ask' : `\`${by}\` asks`} for \`${name}${specifier}\``;
+/** The project that needs it. */
+function neederOf({ by }: Need): string | undefined {
+  return by?.replace(/[<>=!~].*$/, '');
+}
+
+function says(need: Need): string {
+  const by = neederOf(need);
+  return `${by === undefined ? 'the requirements ask' : `\`${by}\` asks`} for \`${need.name}${need.specifier}\``;
 }
 
 function fits(version: string, specifier: string): boolean {
