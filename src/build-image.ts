@@ -73,24 +73,29 @@ async function assembleImage(assembly: Assembly, context: PipelineContext) {
   const { recipe, lock, architecture, target, compiled } = assembly;
   const { store, progress } = context;
   progress({ kind: 'begin', step: 'assemble', title: `assemble ${recipe.name} for ${architecture}` });
-  const manifest = imageManifest(assembly);
   const generated = generatedContents();
   const suite = suiteOf(recipe);
   const contents = openContents(store, compiled.keys);
   try {
-    const { tree, warnings } = await assembleTree({
+    const assembled = await assembleTree({
       system: { architecture, suite, interpreter: target.interpreter },
       epoch: targetEpoch(lock, target).seconds,
       parts: compiled.parts,
       files: recipe.files,
-      ownFiles: ownFiles(assembly, manifest),
+      trim: recipe.trim,
+      ownFiles: (trimmed) => ownFiles(assembly, trimmed),
       contents,
       sink: generated.sink,
       packageOf: (library) => (suite === undefined ? undefined : libraryPackage(library, suite)),
     });
+    const { tree, warnings } = assembled;
     progress({ kind: 'end', step: 'assemble', summary: `${tree.size} entries, no shared object missing` });
     for (const message of warnings) progress({ kind: 'warning', message });
-    return { manifest, tree, unpackedKeys: [...compiled.keys, await generated.keep(store)] };
+    return {
+      manifest: imageManifest(assembly, assembled.trimmed),
+      tree,
+      unpackedKeys: [...compiled.keys, await generated.keep(store)],
+    };
   } finally {
     contents.close();
   }

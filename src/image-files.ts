@@ -1,3 +1,4 @@
+import type { Trimmed } from './assemble/trim-image.ts';
 import type { Architecture } from './base/architecture.ts';
 import { readableJson } from './base/canonical-json.ts';
 import type { Digest } from './base/digest.ts';
@@ -19,7 +20,8 @@ export interface ImageIdentity {
 }
 
 /** What the build says of an image, in the image and in the store. */
-export function imageManifest({ recipe, lock, architecture, target, key }: ImageIdentity): ImageManifest {
+export function imageManifest(identity: ImageIdentity, trimmed: Trimmed | undefined): ImageManifest {
+  const { recipe, lock, architecture, target, key } = identity;
   const { program } = compileFilter(compilePolicy(recipe.sandbox.syscalls, architecture), architecture);
   return {
     name: recipe.name,
@@ -28,17 +30,19 @@ export function imageManifest({ recipe, lock, architecture, target, key }: Image
     key,
     epoch: targetEpoch(lock, target).seconds,
     interpreter: target.interpreter,
+    ...(trimmed === undefined ? {} : { trimmed: trimmed.rules }),
     sandbox: recipe.sandbox,
     filter: Buffer.from(program).toString('base64'),
   };
 }
 
 /** The files below `/.rootcellar`: with them an image can be understood, and run, without this program. */
-export function ownFiles(identity: ImageIdentity, manifest: ImageManifest): readonly RecipeFile[] {
+export function ownFiles(identity: ImageIdentity, trimmed: Trimmed | undefined): readonly RecipeFile[] {
   const { recipe, lock, architecture, target, key } = identity;
-  const { filter, ...told } = manifest;
+  const { filter, ...told } = imageManifest(identity, trimmed);
   const artifacts = [...target.debs, ...target.wheels];
-  const sbom = formatSbom({ name: recipe.name, key, epoch: targetEpoch(lock, target).seconds, artifacts });
+  const { seconds: epoch } = targetEpoch(lock, target);
+  const sbom = formatSbom({ name: recipe.name, key, epoch, artifacts, trimmed: trimmed?.packages });
   return [
     ownFile('manifest.json', readableJson(manifestJson(told), 2)),
     ownFile('sbom.cdx.json', sbom),

@@ -1,4 +1,5 @@
 import { byteOrder } from '../base/byte-order.ts';
+import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { RecipeFile } from '../recipe/recipe.ts';
 import type { Artifact, HostPart } from '../resolve/resolution.ts';
 import { baseFiles, type GeneratedEntry, type SystemFacts } from './base-files.ts';
@@ -12,6 +13,7 @@ import { mergeArtifacts, type MergePart } from './merge-tree.ts';
 import { suspiciousFiles } from './suspicious-files.ts';
 import { withAdditions, withFinalMetadata } from './tree-additions.ts';
 import type { Contents, ContentSink, Tree, UnpackedArtifact } from './tree.ts';
+import { trimImage, withTrimHints, type Trimmed } from './trim-image.ts';
 import { mergedPath } from './usr-merge.ts';
 
 /** A locked artifact and what it has been unpacked to. */
@@ -30,8 +32,10 @@ export interface AssembleInput {
   readonly parts: readonly AssemblePart[];
   /** What the recipe puts into the image. Wins over what packages bring. */
   readonly files: readonly RecipeFile[];
-  /** What we put there ourselves, such as `.rootcellar/manifest.json`. Nothing else may have these paths. */
-  readonly ownFiles: readonly RecipeFile[];
+  /** The recipe's `trim`; left out: nothing is trimmed. */
+  readonly trim?: readonly string[] | undefined;
+  /** What we put below `.rootcellar` ourselves, such as the manifest. Nothing else may lie there. */
+  readonly ownFiles: (trimmed: Trimmed | undefined) => readonly RecipeFile[];
   /** Contents of the parts. */
   readonly contents: Contents;
   /** Takes the contents of all other files. */
@@ -42,6 +46,8 @@ export interface AssembleInput {
 
 export interface AssembledTree {
   readonly tree: Tree;
+  /** Undefined where the recipe trims nothing. */
+  readonly trimmed: Trimmed | undefined;
   /** One line for a person each: what was left undone. */
   readonly warnings: readonly string[];
 }
@@ -53,23 +59,31 @@ export interface AssembledTree {
 export async function assembleTree(input: AssembleInput): Promise<AssembledTree> {
   const { system, epoch, contents, sink } = input;
   const generator = entryGenerator({ contents, sink, epoch });
-  const merged = mergeArtifacts([...input.parts.map(mergePart), ...(await writtenParts(input, generator))]);
+  const merged = mergeArtifacts([...input.parts.map(mergePart), await recipePart(input, generator)]);
+  refuseOwnPaths(merged);
   const based = await withGenerated(merged, [...baseFiles(system, merged), ...statusFiles(input.parts)], generator);
   const trusting = await withGenerated(based, caBundle(based, generator.contents), generator);
+  const trim = await trimImage(trusting, input, generator);
   const libraries = cachedLibraries({
-    tree: trusting,
+    tree: trim.tree,
     contents: generator.contents,
     architecture: system.architecture,
   });
   const cache = formatLdSoCache(libraries, system.architecture);
   const cacheFile: GeneratedEntry = { kind: 'file', path: 'etc/ld.so.cache', mode: 0o644, content: cache };
-  const complete = await withGenerated(trusting, libraries.length === 0 ? [] : [cacheFile], generator);
+  const complete = await withGenerated(
+    trim.tree,
+    [...trim.folders, ...(libraries.length === 0 ? [] : [cacheFile]), ...input.ownFiles(trim.trimmed).map(writtenFile)],
+    generator,
+  );
   const tree = withFinalMetadata(complete, epoch);
   const missing = checkClosure(tree, { architecture: system.architecture, cache: libraries });
-  if (missing.length > 0) throw closureError(missing, input.packageOf);
+  if (missing.length > 0)
+    throw withTrimHints(closureError(missing, input.packageOf), { missing, gone: trim.gone, tree: trusting });
   const { interpreter } = system;
   const suspicious = suspiciousFiles({ tree, parts: input.parts, interpreter, contents: generator.contents });
-  return { tree, warnings: [...input.parts.flatMap(scriptWarnings), ...suspicious].toSorted(byteOrder) };
+  const others = [...input.parts.flatMap(scriptWarnings), ...suspicious].toSorted(byteOrder);
+  return { tree, trimmed: trim.trimmed, warnings: [...trim.warnings, ...others] };
 }
 
 async function withGenerated(tree: Tree, generated: readonly GeneratedEntry[], generator: Generator): Promise<Tree> {
@@ -83,15 +97,25 @@ export function mergePart({ artifact, unpacked, bytecode }: AssemblePart): Merge
   return { name, version, replaces, entries, yields: kind === 'host' };
 }
 
-async function writtenParts({ files, ownFiles }: AssembleInput, generator: Generator): Promise<readonly MergePart[]> {
-  const entriesOf = async (written: readonly RecipeFile[]): Promise<MergePart['entries']> => {
-    const generated = written.map((file): GeneratedEntry => ({ kind: 'file', ...file, path: mergedPath(file.path) }));
-    return await generator.entriesOf(generated, new Map());
-  };
-  return [
-    { name: 'recipe.yaml', version: '', replaces: 'everything', entries: await entriesOf(files) },
-    { name: 'rootcellar', version: '', replaces: [], entries: await entriesOf(ownFiles) },
-  ];
+async function recipePart({ files }: AssembleInput, generator: Generator): Promise<MergePart> {
+  const written = files.map((file) => writtenFile({ ...file, path: mergedPath(file.path) }));
+  const entries = await generator.entriesOf(written, new Map());
+  return { name: 'recipe.yaml', version: '', replaces: 'everything', entries };
+}
+
+function writtenFile({ path, mode, content }: RecipeFile): GeneratedEntry {
+  return { kind: 'file', path, mode, content };
+}
+
+const OWN_FOLDER = '.rootcellar';
+
+function refuseOwnPaths(tree: Tree): void {
+  if (!tree.has(OWN_FOLDER)) return;
+  const below = [...tree.values()].find(({ path }) => path.startsWith(`${OWN_FOLDER}/`)) ?? tree.get(OWN_FOLDER);
+  const message = `/${below?.path ?? ''}: \`${below?.origin ?? ''}\` brings it, but what lies there is made by the build`;
+  throw new RootcellarError('E_FILE_CONFLICT', message, {
+    hint: 'leave that package out of recipe.yaml or its requirements file',
+  });
 }
 
 /** What scanners read to know the packages of an image without dpkg's own database: one control file each. */

@@ -39,6 +39,7 @@ export const ERROR_CODES = {
   E_ARTIFACT_INVALID: 'a wheel, .deb or tar is malformed or hostile',
   E_FILE_CONFLICT: 'two packages bring different files for one path',
   E_LIBRARY_MISSING: 'a shared object that something needs is not in the image',
+  E_TRIM: 'the recipe trims something that the image needs',
   E_BYTECODE: 'the interpreter of the image could not compile bytecode',
   E_DISK_FULL: 'no space is left on the device',
   E_STORE_NEWER: 'the store was written by a newer version',

@@ -45,6 +45,7 @@ function recipeInputs(recipe: Recipe): Inputs {
     base: baseInputs(recipe.base),
     python: recipe.python === undefined ? undefined : pythonInputs(recipe.python),
     files: Object.fromEntries(recipe.files.map((file) => [`/${file.path}`, fileInputs(file)])),
+    trim: recipe.trim,
     sandbox: sandboxInputs(recipe.sandbox),
   });
 }

@@ -13,6 +13,8 @@ export interface SbomSubject {
   /** Seconds since 1970. */
   readonly epoch: number;
   readonly artifacts: readonly Artifact[];
+  /** How many files of a package are left out of the image, by `name version`. */
+  readonly trimmed?: ReadonlyMap<string, number> | undefined;
 }
 
 /**
@@ -29,15 +31,17 @@ export function formatSbom(subject: SbomSubject): string {
       timestamp: new Date(subject.epoch * 1000).toISOString(),
       component: { type: 'container', name: subject.name, 'bom-ref': subject.name },
     },
-    components: subject.artifacts.map(componentOf),
+    components: subject.artifacts.map((artifact) => componentOf(artifact, subject)),
   };
   return readableJson(bill, 1);
 }
 
-function componentOf(artifact: Artifact): Json {
+function componentOf(artifact: Artifact, { trimmed }: SbomSubject): Json {
   const purl = artifact.kind === 'deb' ? debPurl(artifact) : wheelPurl(artifact);
   const hashes = [{ alg: 'SHA-256', content: hexOf(artifact.digest) }];
-  return { type: 'library', 'bom-ref': purl, name: artifact.name, version: artifact.version, purl, hashes };
+  const files = trimmed?.get(`${artifact.name} ${artifact.version}`);
+  const properties = files === undefined ? undefined : [{ name: 'rootcellar:trimmed-files', value: String(files) }];
+  return { type: 'library', 'bom-ref': purl, name: artifact.name, version: artifact.version, purl, hashes, properties };
 }
 
 function debPurl({ name, version, architecture, suite }: DebArtifact): string {

@@ -18,6 +18,7 @@ const LISTS: readonly Path[] = [
   ['python', 'trusted_hosts'],
   ['python', 'constraints'],
   ['python', 'cooldown', 'except'],
+  ['trim'],
   ['sandbox', 'syscalls', 'allow'],
   ['sandbox', 'syscalls', 'deny'],
 ];

@@ -16,7 +16,6 @@ const PLANNED: ReadonlyMap<string, string | undefined> = new Map([
   ['shared_objects', undefined],
   ['python.preimport', undefined],
   ['node', undefined],
-  ['trim', undefined],
   ['refresh', undefined],
 ]);
 

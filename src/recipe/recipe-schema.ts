@@ -15,6 +15,7 @@ import { pythonSchema } from './python-schema.ts';
 import type { PythonDocument } from './python-schema.ts';
 import { profileName, ruleName } from './syscall-names.ts';
 import type { SyscallVocabulary } from './syscall-vocabulary.ts';
+import { trimRule } from './trim-rule.ts';
 
 const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;
@@ -27,6 +28,7 @@ export interface RecipeDocument {
   readonly base: DebianBase | ({ readonly kind: 'host' } & HostDocument);
   readonly python: PythonDocument | undefined;
   readonly files: Readonly<Record<ImagePath, FileContent>>;
+  readonly trim?: readonly string[];
   readonly sandbox: SandboxSettings;
 }
 
@@ -54,9 +56,13 @@ export function recipeSchema(vocabulary: SyscallVocabulary): z.ZodType<RecipeDoc
         .record(imagePath(), fileSchema())
         .optional()
         .meta({ description: 'Files that the recipe itself brings.' }),
+      trim: z.array(trimRule()).optional(),
       sandbox: sandboxSchema(vocabulary).prefault({}),
     })
-    .transform(({ python, files, ...rest }): RecipeDocument => ({ ...rest, python, files: files ?? {} }));
+    .transform(({ python, files, trim, ...rest }): RecipeDocument => {
+      const trimmed = trim === undefined || trim.length === 0 ? {} : { trim: inByteOrder(trim) };
+      return { ...rest, python, files: files ?? {}, ...trimmed };
+    });
 }
 
 /** The JSON Schema by which editors complete and check a recipe. */

@@ -14,6 +14,8 @@ export interface Recipe {
   readonly base: DebianBase | HostBase;
   readonly python: PythonRequirements | undefined;
   readonly files: readonly RecipeFile[];
+  /** Names of sets, globs, and globs after `!` for what stays, in byte order; left out: nothing is trimmed. */
+  readonly trim?: readonly string[];
   readonly sandbox: SandboxSettings;
   /** The recipe itself and every file that it names, in byte order of path. */
   readonly sources: readonly RecipeSource[];

@@ -1,3 +1,4 @@
+import type { TrimmedFiles } from '../assemble/trim-tree.ts';
 import { parseArchitecture, type Architecture } from '../base/architecture.ts';
 import type { Json } from '../base/canonical-json.ts';
 import type { Digest } from '../base/digest.ts';
@@ -5,7 +6,7 @@ import { isDigest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { Limits, SandboxSettings, Tier } from '../recipe/recipe.ts';
 import type { Interpreter } from '../resolve/resolution.ts';
-import { numberFrom, recordFrom, textFrom, textsFrom } from './json-shape.ts';
+import { listFrom, numberFrom, recordFrom, textFrom, textsFrom } from './json-shape.ts';
 
 /**
  * What the build says of an image. The store's copy is what a run goes by; the one in the image, without the filter, is
@@ -21,17 +22,20 @@ export interface ImageManifest {
   /** Seconds since 1970. */
   readonly epoch: number;
   readonly interpreter: Interpreter | undefined;
+  /** What each rule of the recipe's `trim` took; left out where nothing was to be trimmed. */
+  readonly trimmed?: readonly TrimmedFiles[];
   readonly sandbox: SandboxSettings;
   /** The compiled filter of `sandbox.syscalls`: base64 of little-endian `struct sock_filter[]`. */
   readonly filter: string;
 }
 
 export function manifestJson(manifest: Omit<ImageManifest, 'filter'> | ImageManifest): Json {
-  const { interpreter, sandbox, ...rest } = manifest;
+  const { interpreter, trimmed, sandbox, ...rest } = manifest;
   const { syscalls, limits } = sandbox;
   return {
     ...rest,
     interpreter: interpreter === undefined ? undefined : { ...interpreter },
+    trimmed: trimmed?.map(({ rule, files, bytes }) => ({ rule, files, bytes })),
     sandbox: { ...sandbox, syscalls: { ...syscalls }, limits: { ...limits } },
   };
 }
@@ -60,9 +64,15 @@ function manifestFrom(json: Json): ImageManifest {
     key,
     epoch: numberFrom(record['epoch']),
     interpreter: record['interpreter'] === undefined ? undefined : interpreterFrom(record['interpreter']),
+    ...(record['trimmed'] === undefined ? {} : { trimmed: listFrom(record['trimmed']).map(trimmedFrom) }),
     sandbox: sandboxFrom(record['sandbox']),
     filter: textFrom(record['filter']),
   };
+}
+
+function trimmedFrom(value: unknown): TrimmedFiles {
+  const record = recordFrom(value);
+  return { rule: textFrom(record['rule']), files: numberFrom(record['files']), bytes: numberFrom(record['bytes']) };
 }
 
 function interpreterFrom(value: unknown): Interpreter {

@@ -3,7 +3,10 @@ import { assembleTree, type AssembleInput, type AssemblePart } from '../../src/a
 import { memorySource } from '../../src/assemble/byte-source.ts';
 import type { Tree } from '../../src/assemble/tree.ts';
 import { unpackArtifact } from '../../src/assemble/unpack-artifact.ts';
+import type { Trimmed } from '../../src/assemble/trim-image.ts';
+import type { RecipeFile } from '../../src/recipe/recipe.ts';
 import type { DebArtifact } from '../../src/resolve/resolution.ts';
+import { elfFile } from './elf-files.ts';
 import { memoryStore, rawAr, rawTar, type RawTarMember } from './raw-archives.ts';
 
 const EPOCH = 1_700_000_100;
@@ -18,6 +21,7 @@ interface ToyDeb {
 interface Assembled {
   readonly tree: Tree;
   readonly warnings: readonly string[];
+  readonly trimmed: Trimmed | undefined;
   readonly text: (path: string) => string;
 }
 
@@ -41,12 +45,12 @@ async function assemble(debs: readonly ToyDeb[], options: Partial<AssembleInput>
       return { artifact, unpacked: await unpackArtifact(input), bytecode: undefined };
     }),
   );
-  const { tree, warnings } = await assembleTree({
+  const { tree, warnings, trimmed } = await assembleTree({
     system: { architecture: 'amd64', suite: 'trixie', interpreter: undefined },
     epoch: EPOCH,
     parts,
     files: [],
-    ownFiles: [],
+    ownFiles: () => [],
     contents: store,
     sink: store,
     packageOf: () => undefined,
@@ -56,7 +60,11 @@ async function assemble(debs: readonly ToyDeb[], options: Partial<AssembleInput>
     const entry = tree.get(path);
     return entry?.kind === 'file' ? store.text(entry.digest) : `no file ${path}`;
   };
-  return { tree, warnings, text };
+  return { tree, warnings, trimmed, text };
+}
+
+function ownFiles(): readonly RecipeFile[] {
+  return [{ path: '.rootcellar/manifest.json', mode: 0o644, content: Buffer.from('{}') }];
 }
 
 function debOf({ name, data, fields = '', scripts = [] }: ToyDeb): Buffer {
@@ -188,10 +196,108 @@ describe('assembleTree()', () => {
   });
 
   it('lets nobody else write what is ours', async () => {
-    const ownFiles = [{ path: '.rootcellar/manifest.json', mode: 0o644, content: Buffer.from('{}') }];
     const data = [{ name: './.rootcellar/manifest.json', content: 'evil' }];
     await expect(assemble([{ name: 'a', data }], { ownFiles })).rejects.toMatchObject({ code: 'E_FILE_CONFLICT' });
     expect((await assemble([], { ownFiles })).text('.rootcellar/manifest.json')).toBe('{}');
+  });
+});
+
+describe('assembleTree() with trim', () => {
+  const library = './usr/lib/x86_64-linux-gnu';
+  const site = './usr/lib/python3/dist-packages';
+
+  it('takes what comes from packages, and keeps the folders of every image and what the recipe brings', async () => {
+    const data = [
+      { name: './usr/local/bin/tool', content: 'x' },
+      { name: './var/log/a.log', content: 'y' },
+      { name: './usr/share/man/man1/a.1', content: 'z' },
+    ];
+    const files = [{ path: 'usr/share/man/mine', mode: 0o644, content: Buffer.from('mine') }];
+    const trim = ['/usr/local', '/var/log/*', 'man'];
+    const { tree, trimmed } = await assemble([{ name: 'a', data }], { trim, files });
+    expect(tree.get('usr/local/bin')).toMatchObject({ kind: 'directory', mode: 0o755 });
+    expect(tree.get('var/log')).toMatchObject({ kind: 'directory', mtime: EPOCH });
+    expect(tree.has('usr/share/man/man1')).toBe(false);
+    expect(tree.has('usr/share/man/mine')).toBe(true);
+    expect([...(trimmed?.packages ?? [])]).toEqual([['a 1.0', 3]]);
+    expect(trimmed?.rules.map(({ rule, files: count }) => [rule, count])).toEqual([
+      ['man', 1],
+      ['/usr/local', 1],
+      ['/var/log/*', 1],
+    ]);
+  });
+
+  it('makes the certificates of what is trimmed afterwards, and tells the manifest', async () => {
+    const data = [{ name: './usr/share/ca-certificates/mozilla/a.crt', content: 'A' }];
+    const told: unknown[] = [];
+    const { text } = await assemble([{ name: 'ca-certificates', data }], {
+      trim: ['/usr/share/ca-certificates'],
+      ownFiles: (trimmed) => {
+        told.push(trimmed?.rules);
+        return [];
+      },
+    });
+    expect(text('etc/ssl/certs/ca-certificates.crt')).toBe('A\n');
+    expect(told).toEqual([[{ rule: '/usr/share/ca-certificates', files: 1, bytes: 1 }]]);
+  });
+
+  it('shortens the RECORD of a Python package that loses files', async () => {
+    const record = 'p-1.dist-info/RECORD,,\np/__init__.py,sha256=a,0\np/tests/t.py,sha256=b,1\n../../../bin/p,,\n';
+    const data = [
+      { name: `${site}/p-1.dist-info/RECORD`, content: record, mtime: 5 },
+      { name: `${site}/p/__init__.py`, content: '' },
+      { name: `${site}/p/tests/t.py`, content: '1' },
+      { name: './usr/bin/p', content: '#!' },
+    ];
+    const path = 'usr/lib/python3/dist-packages/p-1.dist-info/RECORD';
+    const { text, tree } = await assemble([{ name: 'p', data }], { trim: ['tests', '/usr/bin/p'] });
+    expect(text(path)).toBe('p-1.dist-info/RECORD,,\np/__init__.py,sha256=a,0\n');
+    expect(tree.get(path)).toMatchObject({ mtime: 5, origin: 'p 1.0' });
+    expect((await assemble([{ name: 'p', data }], { trim: ['man'] })).text(path)).toBe(record);
+  });
+
+  it('names the rule that takes a library which something needs', async () => {
+    const data = [
+      { name: './usr/bin/tool', content: elfFile({ needed: ['liba.so.1'] }) },
+      { name: `${library}/liba.so.1.2`, content: elfFile({ soname: 'liba.so.1' }) },
+      { name: `${library}/liba.so.1`, type: '2', target: 'liba.so.1.2' },
+    ];
+    expect((await assemble([{ name: 'a', data }])).warnings).toEqual([]);
+    await expect(assemble([{ name: 'a', data }], { trim: ['/usr/lib/**/liba.so.1.*'] })).rejects.toMatchObject({
+      code: 'E_LIBRARY_MISSING',
+      message: expect.stringContaining('`liba.so.1`: is needed by `/usr/bin/tool`'),
+      hint: '`trim` takes it: add "!/usr/lib/x86_64-linux-gnu/liba.so.1*" to `trim`',
+    });
+  });
+
+  it('does not take what the interpreter needs to start', async () => {
+    const interpreter = {
+      version: '3.13.5',
+      path: '/usr/bin/python3.13',
+      glibc: '2.41',
+      sitePath: '/usr/local/s',
+      prefix: '/usr/local',
+    };
+    const data = [
+      { name: './usr/bin/python3.13', content: elfFile({}) },
+      { name: './usr/lib/python3.13/encodings/__init__.py', content: '' },
+      { name: './usr/lib/python3.13/encodings/cp037.py', content: '' },
+      { name: './usr/lib/python3.13/site.py', content: '' },
+    ];
+    const system = { architecture: 'amd64', suite: 'trixie', interpreter } as const;
+    const trimming = (trim: readonly string[]) => assemble([{ name: 'a', data }], { system, trim });
+    expect((await trimming(['/usr/lib/**/cp*.py'])).tree.has('usr/lib/python3.13/encodings/cp037.py')).toBe(false);
+    await expect(trimming(['/usr/lib/**/encodings'])).rejects.toMatchObject({
+      code: 'E_TRIM',
+      message:
+        'trim: `/usr/lib/**/encodings` takes `/usr/lib/python3.13/encodings/__init__.py`, without which `/usr/bin/python3.13` does not start',
+      hint: 'add "!/usr/lib/python3.13/encodings/__init__.py" to `trim`',
+    });
+    await expect(trimming(['/usr/bin/*'])).rejects.toMatchObject({ code: 'E_TRIM' });
+  });
+
+  it('warns of a glob that meets nothing', async () => {
+    expect((await assemble([], { trim: ['/opt/x', 'docs'] })).warnings).toEqual(['trim: `/opt/x` meets nothing']);
   });
 });
 

@@ -150,7 +150,7 @@ sandbox:
   syscalls: { profile: pyton, allow: [sokcet, 59, write], deny: [write, "@net"] }
   network: host
   limits: { memory: 256, wall: 10, cpu: 5h30, tmp: 1B, processes: many, files: 3 }
-trim: [tests]
+trim: [test, /usr/../x, docs, docs, 7]
 name: y
 name: z
 `;
@@ -185,7 +185,10 @@ name: z
       '18:52 E_RECIPE_VALUE `sandbox.limits.tmp` must be a size from 1 MiB to 64 GiB, got `"1B"` (write for example `64MiB`)',
       '18:67 E_RECIPE_VALUE `sandbox.limits.processes` must be a whole number from 1 to 32768, got `"many"` (write for example `32`)',
       '18:73 E_RECIPE_KEY unknown key `sandbox.limits.files` (write one of `memory`, `processes`, `cpu`, `wall`, `output`, `tmp`, `open_files`)',
-      '19:1 E_RECIPE_KEY this version does not support `trim` yet (remove `trim`)',
+      '19:8 E_RECIPE_VALUE `trim[0]` must be the name of a set or a glob that starts with `/`, got `"test"` (did you mean `tests`?)',
+      '19:14 E_RECIPE_VALUE `trim[1]` must be without `..`, `.` and empty names, got `"/usr/../x"` (write for example `/usr/share/doc/**`)',
+      '19:31 E_RECIPE_VALUE `trim` has `docs` twice (remove one of the two)',
+      '19:37 E_RECIPE_VALUE `trim[4]` must be the name of a set or a glob, got `7` (write for example `docs`)',
       '21:1 E_RECIPE_SYNTAX the key `name` is there already, in line 20 (remove one of the two)',
     ]);
   });
@@ -272,7 +275,7 @@ name: z
     ],
     [
       `name: x\n${BASE}constructor: 1`,
-      '3:1 E_RECIPE_KEY unknown key `constructor` (write one of `name`, `architectures`, `base`, `python`, `files`, `sandbox`)',
+      '3:1 E_RECIPE_KEY unknown key `constructor` (write one of `name`, `architectures`, `base`, `python`, `files`, `trim`, `sandbox`)',
     ],
   ])('refuses %j with one error', (text, problem) => {
     expect(problemsOf(text)).toEqual([problem]);

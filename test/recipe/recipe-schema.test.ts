@@ -9,7 +9,7 @@ it('recipeJsonSchemaText() is what recipes/recipe.schema.json holds (else: npm r
 });
 
 it('recipeKeys() gives the keys of each map', () => {
-  expect(recipeKeys([])).toEqual(['name', 'architectures', 'base', 'python', 'files', 'sandbox']);
+  expect(recipeKeys([])).toEqual(['name', 'architectures', 'base', 'python', 'files', 'trim', 'sandbox']);
   expect(recipeKeys(['base', 'debian'])).toEqual(['suite', 'packages', 'mirror', 'components']);
   expect(recipeKeys(['files', '/etc/x'])).toEqual(['from', 'text', 'mode']);
   expect(recipeKeys(['no', 'such'])).toEqual([]);
