@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { constants, open, type FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { readRootfsTar } from './assemble/tar-reader.ts';
@@ -16,8 +17,9 @@ import { compilePolicy } from './run/policy.ts';
 import { openContents } from './store/contents.ts';
 import { manifestJson, type ImageManifest } from './store/image-manifest.ts';
 import type { Image } from './store/image-record.ts';
-import { findByInputs } from './store/images.ts';
+import { findByInputs, readTree, treePath } from './store/images.ts';
 import { putImage } from './store/put-image.ts';
+import type { Store } from './store/store.ts';
 import { writeUnpacked } from './store/unpacked.ts';
 
 /** Where systems have their Python, the likeliest first. */
@@ -58,9 +60,10 @@ async function importTar({ file, path, digest, key }: TarFile, context: Pipeline
     return { entries: [...tree.values()], scripts: [], metadata: '' };
   });
   progress({ kind: 'end', step: 'unpack', summary: `${unpacked.entries.length} files` });
-  const tree = new Map(unpacked.entries.map((entry) => [entry.path, entry]));
+  const plain = new Map(unpacked.entries.map((entry) => [entry.path, entry]));
   const contents = openContents(store, [key]);
-  const rootfs = await writeRootfs({ tree, contents, signal, progress }).finally(() => contents.close());
+  const rootfs = await writeRootfs({ tree: plain, contents, signal, progress }).finally(() => contents.close());
+  const tree = (await knownTree(store, rootfs.diffId)) ?? plain;
   const name = `tar-${shortDigest(digest)}`;
   const { program } = compileFilter(compilePolicy(DEFAULT_SANDBOX.syscalls, architecture), architecture);
   const manifest: ImageManifest = {
@@ -82,6 +85,11 @@ async function importTar({ file, path, digest, key }: TarFile, context: Pipeline
     tree,
     unpackedKeys: [key],
   });
+}
+
+/** The tree of an image with the same bytes that was built here: it knows besides where its files come from. */
+async function knownTree(store: Store, diffId: Digest): Promise<Tree | undefined> {
+  return existsSync(treePath(store, diffId)) ? await readTree(store, { diffId }) : undefined;
 }
 
 /** Only the path is needed to run programs; nothing is known of the rest. */

@@ -159,6 +159,16 @@ function addLookingVerbs(program: Command, run: Run): void {
     const { showVerb } = await import('./show-verb.ts');
     await run(flags, (context) => showVerb(context, image));
   });
+  addVerb(program, 'diff <before> <after>', {
+    summary: 'what differs between two images, recipes, lockfiles or tars, and why',
+    example: 'diff python@1 python@2',
+  })
+    .option('--all', 'name every file, however many there are')
+    .option('--exit-code', 'exit with 1 when something differs')
+    .action(async (before: string, after: string, flags: CommonFlags & DiffFlags) => {
+      const { diffVerb } = await import('./diff-verb.ts');
+      await run(flags, (context) => diffVerb(context, { before, after, flags }));
+    });
   addVerifyVerb(program, run);
   addVerb(program, 'doctor', {
     summary: 'what this machine can do, and what to do about the rest',
@@ -213,6 +223,11 @@ export interface ImportFlags {
   /** File of `NAME=value` lines. */
   readonly env?: string;
   readonly base?: string;
+}
+
+export interface DiffFlags {
+  readonly all?: boolean;
+  readonly exitCode?: boolean;
 }
 
 export interface RunFlags {

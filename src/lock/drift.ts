@@ -30,6 +30,11 @@ export function checkDrift(locked: LockedRecipe, recipe: Recipe): void {
   throw new RootcellarError('E_LOCK_DRIFT', message, { hint: `run \`rootcellar lock ${recipeWord(recipe)}\`` });
 }
 
+/** Like `explainDrift`, of any two values. */
+export function explainChanges(before: Json, after: Json): readonly string[] {
+  return differences('', before, after);
+}
+
 function differences(path: string, before: Json | undefined, after: Json | undefined): readonly string[] {
   if (sameJson(before, after)) return [];
   if (isMap(before) && isMap(after)) {

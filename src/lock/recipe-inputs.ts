@@ -107,7 +107,7 @@ function fileInputs(file: RecipeFile): Json {
   return { mode: file.mode.toString(8).padStart(4, '0'), digest: digestOf(file.content) };
 }
 
-function sandboxInputs(sandbox: SandboxSettings): Json {
+export function sandboxInputs(sandbox: SandboxSettings): Json {
   const { syscalls, network, limits, minimumTier } = sandbox;
   return {
     syscalls: { profile: syscalls.profile, allow: syscalls.allow, deny: syscalls.deny },

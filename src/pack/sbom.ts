@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import type { Json } from '../base/canonical-json.ts';
 import { readableJson } from '../base/canonical-json.ts';
 import type { Digest } from '../base/digest.ts';
-import { hexOf } from '../base/digest.ts';
+import { digestFromHex, hexOf } from '../base/digest.ts';
 import type { Artifact, DebArtifact, WheelArtifact } from '../resolve/resolution.ts';
 
 /** What a software bill of materials is made of. */
@@ -34,6 +35,37 @@ export function formatSbom(subject: SbomSubject): string {
     components: subject.artifacts.map((artifact) => componentOf(artifact, subject)),
   };
   return readableJson(bill, 1);
+}
+
+/** The digests of artifacts that a bill says, by `deb NAME VERSION` or `wheel NAME VERSION`; none where it is no bill of ours. */
+export function billDigests(text: string): ReadonlyMap<string, Digest> {
+  const bill = BILL.safeParse(parsed(text));
+  const digests = new Map<string, Digest>();
+  for (const { name, version, purl, hashes } of bill.success ? bill.data.components : []) {
+    const digest = digestFromHex(hashes[0]?.content ?? '');
+    if (digest !== undefined)
+      digests.set(`${purl.startsWith('pkg:deb/') ? 'deb' : 'wheel'} ${name} ${version}`, digest);
+  }
+  return digests;
+}
+
+const BILL = z.object({
+  components: z.array(
+    z.object({
+      name: z.string(),
+      version: z.string(),
+      purl: z.string(),
+      hashes: z.array(z.object({ content: z.string() })),
+    }),
+  ),
+});
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function componentOf(artifact: Artifact, { trimmed }: SbomSubject): Json {

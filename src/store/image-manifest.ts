@@ -29,7 +29,7 @@ export interface ImageManifest {
   readonly filter: string;
 }
 
-export function manifestJson(manifest: Omit<ImageManifest, 'filter'> | ImageManifest): Json {
+export function manifestJson(manifest: ToldManifest | ImageManifest): Json {
   const { interpreter, trimmed, sandbox, ...rest } = manifest;
   const { syscalls, limits } = sandbox;
   return {
@@ -52,7 +52,21 @@ export function readManifest(json: Json): ImageManifest {
   }
 }
 
-function manifestFrom(json: Json): ImageManifest {
+/** The manifest as it lies in an image. */
+export type ToldManifest = Omit<ImageManifest, 'filter'>;
+
+/** Reads the manifest of an image that may be anybody's; undefined when it is none. */
+export function readToldManifest(text: string): ToldManifest | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    const { filter: _, ...told } = manifestFrom({ ...recordFrom(value), filter: '' });
+    return told;
+  } catch {
+    return undefined;
+  }
+}
+
+function manifestFrom(json: unknown): ImageManifest {
   const record = recordFrom(json);
   const architecture = parseArchitecture(textFrom(record['architecture']));
   const key = textFrom(record['key']);

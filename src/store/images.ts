@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import type { Tree } from '../assemble/tree.ts';
-import { ARCHITECTURES } from '../base/architecture.ts';
+import { ARCHITECTURES, parseArchitecture } from '../base/architecture.ts';
 import type { Architecture } from '../base/architecture.ts';
 import { byteOrder } from '../base/byte-order.ts';
 import { closestWord } from '../base/closest-word.ts';
@@ -21,16 +21,35 @@ export const IMAGE_NAME: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const DIGEST_PREFIX = /^(?:sha256:)?([0-9a-f]{6,64})$/;
 
 /**
- * The image that `reference` means: a name (its current generation), or at least 6 hex digits of a digest.
+ * The image that `reference` means: a name (its current generation), `NAME@2` (that generation), `NAME@arm64` or
+ * `NAME@arm64@2`, or at least 6 hex digits of a digest.
  * `architecture` decides where there is one for each; without it, amd64 is preferred.
  * Throws E_IMAGE_NOT_FOUND, also when a prefix means several images.
  */
 export async function findImage(store: Store, reference: string, architecture?: Architecture): Promise<Image> {
+  const exact = await findExactly(store, reference, architecture);
+  if (exact !== undefined) return exact;
   const wanted = architecture === undefined ? ARCHITECTURES : [architecture];
   const named = IMAGE_NAME.test(reference) ? await readCurrents(store, reference, wanted) : [];
   const [image] = named.length > 0 ? named : await findByDigest(store, reference, wanted);
   if (image !== undefined) return image;
   throw await notFound(store, reference, architecture);
+}
+
+/** By a name with an architecture, a generation, or both after an `@` each; undefined for any other reference. */
+async function findExactly(store: Store, reference: string, preferred?: Architecture): Promise<Image | undefined> {
+  const [name = '', ...details] = reference.split('@');
+  const numbers = details.filter((detail) => /^[1-9]\d{0,8}$/.test(detail)).map(Number);
+  const architectures = details.flatMap((detail) => parseArchitecture(detail) ?? []);
+  const isUnderstood = numbers.length + architectures.length === details.length && numbers.length < 2;
+  if (details.length === 0 || !isUnderstood || architectures.length > 1 || !IMAGE_NAME.test(name)) return undefined;
+  const wanted = architectures.length > 0 ? architectures : [preferred ?? 'amd64'];
+  const [number] = numbers;
+  if (number === undefined) return (await readCurrents(store, name, wanted))[0];
+  const generations = await Promise.all(
+    wanted.map((architecture) => readImage(generationPath(store, name, { architecture, number }))),
+  );
+  return generations.find((image) => image !== undefined);
 }
 
 /** The current generation of every name and architecture, in byte order. */
@@ -66,7 +85,7 @@ export async function findByInputs(store: Store, inputsKey: Digest): Promise<Ima
 }
 
 /** The image's files. Throws E_STORE_INVALID when they are missing or damaged. */
-export async function readTree(store: Store, { diffId }: Image): Promise<Tree> {
+export async function readTree(store: Store, { diffId }: Pick<Image, 'diffId'>): Promise<Tree> {
   const path = treePath(store, diffId);
   try {
     return parseTree(await readFile(path, 'utf8'));
