@@ -186,15 +186,19 @@ function addVerifyVerb(program: Command, run: Run): void {
   })
     .option('--store', 'check everything in the store instead of one image')
     .option('--repair', 'with --store: remove what is damaged and can be made anew')
+    .option('--rebuild', 'build a recipe twice under different conditions and compare, byte by byte')
     .action(async (image: string | undefined, flags: CommonFlags & VerifyFlags) => {
       const { verifyVerb } = await import('./verify-verb.ts');
-      await run(flags, (context) => verifyVerb(context, image, flags));
+      const { rebuildVerb } = await import('./rebuild-verb.ts');
+      const isRebuild = flags.rebuild === true && image !== undefined && flags.store !== true;
+      await run(flags, (context) => (isRebuild ? rebuildVerb(context, image) : verifyVerb(context, image, flags)));
     });
 }
 
 export interface VerifyFlags {
   readonly store?: boolean;
   readonly repair?: boolean;
+  readonly rebuild?: boolean;
 }
 
 export interface LockFlags {

@@ -137,7 +137,7 @@ function fileText(difference: EntryDifference): string {
 }
 
 /** A size says more to people than two digests do; with another kind, the rest goes without saying. */
-export function fieldsText(fields: readonly FieldDifference[]): string {
+function fieldsText(fields: readonly FieldDifference[]): string {
   const kind = fields.find(({ field }) => field === 'kind');
   if (kind !== undefined) return `${kind.before ?? ''} → ${kind.after ?? ''}`;
   const hasSize = fields.some(({ field }) => field === 'size');
