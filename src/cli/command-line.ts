@@ -155,10 +155,13 @@ function addLookingVerbs(program: Command, run: Run): void {
   addVerb(program, 'show <image>', {
     summary: 'what an image holds and how code in it may run',
     example: 'show python',
-  }).action(async (image: string, flags: CommonFlags) => {
-    const { showVerb } = await import('./show-verb.ts');
-    await run(flags, (context) => showVerb(context, image));
-  });
+  })
+    .option('--files', 'list every file; with --sbom spdx, their digests')
+    .option('--sbom <format>', 'write a bill of materials instead: spdx or cyclonedx')
+    .action(async (image: string, flags: CommonFlags & ShowFlags) => {
+      const { showVerb } = await import('./show-verb.ts');
+      await run(flags, (context) => showVerb(context, image, flags));
+    });
   addVerb(program, 'diff <before> <after>', {
     summary: 'what differs between two images, recipes, lockfiles or tars, and why',
     example: 'diff python@1 python@2',
@@ -227,6 +230,11 @@ export interface ImportFlags {
   /** File of `NAME=value` lines. */
   readonly env?: string;
   readonly base?: string;
+}
+
+export interface ShowFlags {
+  readonly files?: boolean;
+  readonly sbom?: string;
 }
 
 export interface DiffFlags {

@@ -76,11 +76,15 @@ function componentOf(artifact: Artifact, { trimmed }: SbomSubject): Json {
   return { type: 'library', 'bom-ref': purl, name: artifact.name, version: artifact.version, purl, hashes, properties };
 }
 
-function debPurl({ name, version, architecture, suite }: DebArtifact): string {
-  return `pkg:deb/debian/${purlText(name)}@${purlText(version)}?arch=${architecture}&distro=${purlText(suite)}`;
+type DebName = Pick<DebArtifact, 'name' | 'version' | 'suite'> & { readonly architecture: string };
+
+/** Without `distro` where the suite is unknown. */
+export function debPurl({ name, version, architecture, suite }: DebName): string {
+  const distro = suite === '' ? '' : `&distro=${purlText(suite)}`;
+  return `pkg:deb/debian/${purlText(name)}@${purlText(version)}?arch=${architecture}${distro}`;
 }
 
-function wheelPurl({ name, version }: WheelArtifact): string {
+export function wheelPurl({ name, version }: Pick<WheelArtifact, 'name' | 'version'>): string {
   return `pkg:pypi/${purlText(name)}@${purlText(version)}`;
 }
 
@@ -90,7 +94,7 @@ function purlText(text: string): string {
 }
 
 /** A name-based UUID of a digest. Source: RFC 9562, section 5.8 (version 8, a hash of the user's choice). */
-function uuidOf(key: Digest): string {
+export function uuidOf(key: Digest): string {
   const bytes = createHash('sha256').update('rootcellar sbom').update(key).digest().subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
