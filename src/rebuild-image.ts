@@ -152,8 +152,8 @@ async function copyInputs(folder: string, { recipe, lock, architecture }: Rebuil
   );
   await writeLockfile(lockfilePath({ file }), { ...lock, targets: new Map(targets) });
   await mkdir(join(folder, 'store', 'artifacts'), { recursive: true });
-  const { debs, wheels } = lockedTarget(lock, architecture);
-  for (const { digest, size } of [...debs, ...wheels]) {
+  const { debs, wheels, compilers = [] } = lockedTarget(lock, architecture);
+  for (const { digest, size } of [...debs, ...wheels, ...compilers]) {
     if (!(await hasArtifact(store, digest, size))) continue;
     const path = artifactPath(store, digest);
     await copyFile(path, join(folder, 'store', 'artifacts', basename(path)), constants.COPYFILE_FICLONE);

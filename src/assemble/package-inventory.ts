@@ -21,7 +21,7 @@ export interface Inventory {
   /** In byte order of kind and name. */
   readonly packages: readonly InventoryPackage[];
   /** What an entry belongs to: the name of a package, `recipe.yaml`, `rootcellar`, or undefined where nothing says so. */
-  ownerOf(entry: Entry): string | undefined;
+  readonly ownerOf: (entry: Entry) => string | undefined;
 }
 
 /**

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { compareDebVersions } from '../../src/assemble/deb-control.ts';
-import { comparePythonVersions, comparePackages } from '../../src/assemble/package-difference.ts';
+import { comparePackages, comparePythonVersions, type ComparedPackage } from '../../src/assemble/package-difference.ts';
 
 const REAL = [
   '1.0',
@@ -53,7 +53,7 @@ it('compareDebVersions() orders as dpkg does', () => {
   const random = fc.sample(fc.tuple(text, text), { numRuns: 200, seed: 7 });
   const pairs = [...real, ...random];
   expect(pairs.map(([a, b]) => [a, b, Math.sign(compareDebVersions(a, b))])).toEqual(
-    dpkgOrders(pairs).map((order, index) => [...(pairs[index] ?? []), order]),
+    dpkgOrders(pairs).map((order, index) => [pairs[index]?.[0], pairs[index]?.[1], order]),
   );
 });
 
@@ -80,9 +80,15 @@ it('comparePythonVersions() orders as PEP 440 does', () => {
   expect(comparePythonVersions('1.0', '1.0.0')).toBe(0);
 });
 
+function deb(name: string, version: string, digest?: string): ComparedPackage {
+  return { kind: 'deb', name, version, digest };
+}
+
+function wheel(name: string, version: string): ComparedPackage {
+  return { kind: 'wheel', name, version, digest: undefined };
+}
+
 it('comparePackages() tells up from down, and another artifact from the same', () => {
-  const deb = (name: string, version: string, digest?: string) => ({ kind: 'deb' as const, name, version, digest });
-  const wheel = (name: string, version: string) => ({ kind: 'wheel' as const, name, version, digest: undefined });
   const before = [
     deb('a', '1.0~rc1', '1'),
     deb('b', '2', '1'),

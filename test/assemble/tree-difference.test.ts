@@ -26,7 +26,7 @@ it('compareTrees() says which fields of an entry differ', () => {
   ]);
   const told = compareTrees(before.tree, after.tree).map((one) => {
     return one.change === 'changed'
-      ? [one.path, ...one.fields.map(({ field, before: a, after: b }) => `${field} ${a} ${b}`)]
+      ? [one.path].concat(one.fields.map(({ field, before: a, after: b }) => `${field} ${a} ${b}`))
       : [one.path, one.change];
   });
   expect(told).toEqual([

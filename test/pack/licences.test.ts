@@ -13,9 +13,12 @@ it.each([
   expect(wheelLicence(metadata)).toBe(licence);
 });
 
+function stanza(licence: string): string {
+  return `\nFiles: *\nCopyright: x\nLicense: ${licence}\n text\n`;
+}
+
 it('debianLicence() joins what the stanzas of files name', () => {
   const head = 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n';
-  const stanza = (licence: string) => `\nFiles: *\nCopyright: x\nLicense: ${licence}\n text\n`;
   expect(debianLicence(head + stanza('GPL-2+ or Artistic') + stanza('Expat') + stanza('public domain'))).toBe(
     '(GPL-2.0-or-later OR LicenseRef-Artistic) AND LicenseRef-public-domain AND MIT',
   );
