@@ -192,3 +192,17 @@ describe('imageContents()', () => {
     contents.close();
   });
 });
+
+it('findImage() knows generations and architectures by name', async () => {
+  const store = await scratchStore();
+  const first = await putImage(store, await storedImage(store));
+  const second = await putImage(store, toyImage({ diffId: digestOf('second'), inputsKey: digestOf('other') }));
+  const foreign = await putImage(store, toyImage({ architecture: 'arm64', diffId: digestOf('third') }));
+  expect(await findImage(store, 'toy@1')).toEqual(first);
+  expect(await findImage(store, 'toy@2', 'amd64')).toEqual(second);
+  expect(await findImage(store, 'toy@arm64', 'amd64')).toEqual(foreign);
+  expect(await findImage(store, 'toy@arm64@1')).toEqual(foreign);
+  for (const reference of ['toy@3', 'toy@arm64@2', 'toy@', 'toy@1@2', 'toy@amd64@arm64', '../toy@1', 'toy@0']) {
+    await expect(findImage(store, reference)).rejects.toMatchObject({ code: 'E_IMAGE_NOT_FOUND' });
+  }
+});
