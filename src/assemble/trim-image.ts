@@ -1,7 +1,7 @@
 import { linkTarget, nameOf, parentOf, type ImagePath } from '../base/image-path.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import { standardLibrary } from '../resolve/interpreter-facts.ts';
 import { baseFiles, type GeneratedEntry, type SystemFacts } from './base-files.ts';
-import { minorVersion } from './bytecode-plan.ts';
 import type { MissingLibrary } from './elf-closure.ts';
 import type { Generator } from './generated-entries.ts';
 import { interpreterLayout } from './interpreter-files.ts';
@@ -62,9 +62,9 @@ const START_MODULES = ['encodings/__init__.py', 'encodings/aliases.py', 'encodin
 
 function refuseBrokenInterpreter(tree: Tree, gone: ReadonlyMap<ImagePath, string>, { interpreter }: SystemFacts): void {
   if (interpreter === undefined || lookupIn(tree).find(interpreter.path)?.file?.elf === undefined) return;
-  const { files, home } = interpreterLayout(tree, interpreter);
+  const { files } = interpreterLayout(tree, interpreter);
   const needed = files.filter((path) => !path.includes('/encodings/'));
-  const modules = START_MODULES.map((name) => `${home}/lib/python${minorVersion(interpreter)}/${name}`);
+  const modules = START_MODULES.map((name) => `${standardLibrary(interpreter).slice(1)}/${name}`);
   const problems = [...new Set([...needed, ...modules])].flatMap((path) => {
     const rule = gone.get(path);
     if (rule === undefined) return [];

@@ -2,9 +2,10 @@ import { basename } from 'node:path';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { shortDigest } from '../base/digest.ts';
 import { compareImages, type Compared } from '../compare-images.ts';
-import { findBuilt } from '../built-image.ts';
 import { readLockfile } from '../lock/lockfile-files.ts';
+import { targetKey } from '../lock/target-key.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
+import { findByInputs } from '../store/images.ts';
 import type { CommandContext } from './command-context.ts';
 import type { DiffFlags } from './command-line.ts';
 import { comparisonJson } from './comparison-json.ts';
@@ -43,7 +44,7 @@ async function lockedBy(path: string, { store, hostArchitecture }: PipelineConte
   const [architecture] = lock.targets.has(hostArchitecture) ? [hostArchitecture] : lock.targets.keys();
   const target = architecture === undefined ? undefined : lock.targets.get(architecture);
   if (architecture === undefined || target === undefined) throw new Error('unreachable: a lockfile without targets');
-  const image = await findBuilt(store, lock, architecture);
+  const image = await findByInputs(store, targetKey(lock, architecture, target));
   const label = `${lock.recipe.name} ${architecture} ${image === undefined ? basename(path) : shortDigest(image.diffId)}`;
   return image === undefined ? { kind: 'lock', label, architecture, target } : { kind: 'image', label, image };
 }
