@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 const MAKER = join(import.meta.dirname, 'large-wheels.py');
 /** Some ELF library that every Debian has. */
-const LIBRARY = '/lib/ld-linux-x86-64.so.2';
+const LIBRARY = '/lib64/ld-linux-x86-64.so.2';
 const SAMPLE_MS = 25;
 
 export interface LargeIndex extends AsyncDisposable {

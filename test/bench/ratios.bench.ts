@@ -195,7 +195,7 @@ describe.sequential('ratios', () => {
   it('peak memory of all processes of a build, downloads included, of an image of more than 2 GB', async () => {
     await using large = await startLargeIndex(join(folder, 'large'), 1);
     const environmentOfLarge = { ...environment, ROOTCELLAR_HOME: join(folder, 'large-store') };
-    execFileSync(process.execPath, [COMMAND, 'lock', large.recipe], { env: environmentOfLarge, stdio: 'ignore' });
+    await run(process.execPath, [COMMAND, 'lock', large.recipe], { env: environmentOfLarge });
     const command = [process.execPath, COMMAND, 'build', large.recipe];
     const { peakBytes, stdout } = await peakOfTree(command, environmentOfLarge);
     const size = stdout.trim().split(' ').slice(-2).join(' ');
