@@ -108,7 +108,8 @@ const MOST_DIFFERENCES = 10;
 
 async function checkRootfs(item: StoreItem): Promise<readonly StoreFault[]> {
   const { store, path, name, earlier } = item;
-  const diffId = digestOfName(name);
+  // Behind the digest may stand the boot that made it: see `materialiseRootfs`.
+  const diffId = digestOfName(name.replace(/\.[0-9a-f-]{1,64}$/, ''));
   if (diffId === undefined) return stray(item);
   const fault = kindFault(item, 'folder', (status) => status.isDirectory());
   if (fault.length > 0) return fault;

@@ -159,7 +159,10 @@ describe('verifyStore()', () => {
     {
       what: 'a file that cells see',
       damage: ({ folder }) => flipBit(join(folder, 'a'), 0),
-      faults: [/^`rootfs\/[0-9a-f]{64}\/a`: has another time → remove$/, /rootfs.*: has other bytes → remove$/],
+      faults: [
+        /^`rootfs\/[0-9a-f]{64}\.[0-9a-f-]{36}\/a`: has another time → remove$/,
+        /rootfs.*: has other bytes → remove$/,
+      ],
     },
     {
       what: 'a folder for cells of no image',
