@@ -58,6 +58,7 @@ export async function prepareArtifacts(
   const entries = [...found.values()].reduce((sum, unpacked) => sum + unpacked.entries.length, 0);
   if (missing.length > 0 || entries > MANY_ENTRIES) keepHeapLean();
   if (missing.length > 0) {
+    // Loaded only now: what asks for artifacts is many files, and most builds have all.
     const { fetchArtifacts } = await import('./fetch-artifacts.ts');
     await fetchArtifacts({ ...request, artifacts: missing.map(({ artifact }) => artifact) }, context);
   }
