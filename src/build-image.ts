@@ -85,7 +85,11 @@ async function assembleImage(assembly: Assembly, context: PipelineContext) {
       ownFiles: ownFiles(assembly, manifest),
       contents,
       sink: generated.sink,
-      packageOf: (library) => libraryPackage(library, recipe.base.suite),
+      allowMissing: [],
+      packagesOf: async ({ missing }) =>
+        new Map(
+          missing.map(({ library }) => [library, [libraryPackage(library, recipe.base.suite)].flatMap((x) => x ?? [])]),
+        ),
     });
     progress({ kind: 'end', step: 'assemble', summary: `${tree.size} entries, no shared object missing` });
     for (const message of warnings) progress({ kind: 'warning', message });

@@ -72,8 +72,7 @@ export function artifactWriter({ archive, archiveSize, origin, sink }: WriterOpt
   const addFile: ArtifactWriter['addFile'] = async (facts, content) => {
     count(content.length);
     const { digest, size } = await sink.write([content]);
-    const elf = isElf(content) ? blamingFile(archive, facts.path, () => parseElf(content)) : undefined;
-    const entry: FileEntry = { kind: 'file', ...cleaned(facts), origin, size, digest, ...(elf && { elf }) };
+    const entry: FileEntry = { kind: 'file', ...cleaned(facts), origin, size, digest, ...elfFacts(content) };
     add(entry);
     return entry;
   };
@@ -130,13 +129,15 @@ function linkOf(
   return { kind, ...facts, mode: 0o777 };
 }
 
-/** The reader of ELF files knows neither the archive nor the path. */
-function blamingFile<T>(archive: string, path: ImagePath, parse: () => T): T {
+/** A damaged library in an artifact, such as somebody's test data, harms nobody before something has to load it. */
+function elfFacts(content: Uint8Array): Pick<FileEntry, 'elf' | 'elfFault'> {
+  if (!isElf(content)) return {};
   try {
-    return parse();
+    const elf = parseElf(content);
+    return elf === undefined ? {} : { elf };
   } catch (error) {
     if (!(error instanceof RootcellarError)) throw error;
-    throw invalidArtifact(archive, `\`/${path}\`: ${error.message}`, error);
+    return { elfFault: error.message };
   }
 }
 

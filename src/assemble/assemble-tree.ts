@@ -4,7 +4,8 @@ import type { Artifact } from '../resolve/resolution.ts';
 import { baseFiles, type GeneratedEntry, type SystemFacts } from './base-files.ts';
 import { caBundle } from './ca-bundle.ts';
 import { parseControl, parseRelations } from './deb-control.ts';
-import { checkClosure, closureError } from './elf-closure.ts';
+import { closureError, closureWarnings, refusedLibraries, type PackagesOf } from './closure-text.ts';
+import { checkClosure, type MissingLibrary } from './elf-closure.ts';
 import { entryGenerator, type Generator } from './generated-entries.ts';
 import { cachedLibraries, formatLdSoCache } from './ld-so-cache.ts';
 import { unreplacedScripts } from './maintainer-scripts.ts';
@@ -36,8 +37,17 @@ export interface AssembleInput {
   readonly contents: Contents;
   /** Takes the contents of all other files. */
   readonly sink: ContentSink;
-  /** The Debian package that has a library, for hints; undefined where it is not known. */
-  readonly packageOf: (soname: string) => string | undefined;
+  /** Sonames that may be missing, or patterns of them. */
+  readonly allowMissing: readonly string[];
+  /** Told what is missing, before the error; gives the Debian packages that have it, for hints. */
+  readonly packagesOf: (missing: MissingImageLibraries) => Promise<PackagesOf>;
+}
+
+export interface MissingImageLibraries {
+  /** The image as it would have been. */
+  readonly tree: Tree;
+  /** Not empty. */
+  readonly missing: readonly MissingLibrary[];
 }
 
 export interface AssembledTree {
@@ -65,11 +75,14 @@ export async function assembleTree(input: AssembleInput): Promise<AssembledTree>
   const cacheFile: GeneratedEntry = { kind: 'file', path: 'etc/ld.so.cache', mode: 0o644, content: cache };
   const complete = await withGenerated(trusting, libraries.length === 0 ? [] : [cacheFile], generator);
   const tree = withFinalMetadata(complete, epoch);
-  const missing = checkClosure(tree, { architecture: system.architecture, cache: libraries });
-  if (missing.length > 0) throw closureError(missing, input.packageOf);
   const { interpreter } = system;
+  const closure = { architecture: system.architecture, cache: libraries, program: interpreter?.path };
+  const report = checkClosure(tree, closure);
+  const missing = refusedLibraries(report.missing, input.allowMissing);
+  if (missing.length > 0) throw closureError(missing, await input.packagesOf({ tree, missing }));
   const suspicious = suspiciousFiles({ tree, parts: input.parts, interpreter, contents: generator.contents });
-  return { tree, warnings: [...input.parts.flatMap(scriptWarnings), ...suspicious].toSorted(byteOrder) };
+  const found = [...input.parts.flatMap(scriptWarnings), ...suspicious].toSorted(byteOrder);
+  return { tree, warnings: [...found, ...closureWarnings(report, input.allowMissing)] };
 }
 
 async function withGenerated(tree: Tree, generated: readonly GeneratedEntry[], generator: Generator): Promise<Tree> {

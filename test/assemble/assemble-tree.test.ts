@@ -49,7 +49,8 @@ async function assemble(debs: readonly ToyDeb[], options: Partial<AssembleInput>
     ownFiles: [],
     contents: store,
     sink: store,
-    packageOf: () => undefined,
+    allowMissing: [],
+    packagesOf: async () => new Map(),
     ...options,
   });
   const text = (path: string): string => {
