@@ -51,6 +51,7 @@ const EFFECT_FILES: readonly string[] = [
   'recipe/bounded-file.ts',
   'recipe/recipe-location.ts',
   'resolve/apt-root.ts',
+  'resolve/deb-files.ts',
   'resolve/image-interpreter.ts',
   'resolve/index-client.ts',
   'resolve/pip-resolver.ts',

@@ -5,7 +5,7 @@ import { baseFiles, type GeneratedEntry, type SystemFacts } from './base-files.t
 import { caBundle } from './ca-bundle.ts';
 import { parseControl, parseRelations } from './deb-control.ts';
 import { closureError, closureWarnings, refusedLibraries, type PackagesOf } from './closure-text.ts';
-import { checkClosure, type MissingLibrary } from './elf-closure.ts';
+import { absentLibraries, checkClosure, type MissingLibrary } from './elf-closure.ts';
 import { entryGenerator, type Generator } from './generated-entries.ts';
 import { cachedLibraries, formatLdSoCache } from './ld-so-cache.ts';
 import { unreplacedScripts } from './maintainer-scripts.ts';
@@ -37,6 +37,8 @@ export interface AssembleInput {
   readonly contents: Contents;
   /** Takes the contents of all other files. */
   readonly sink: ContentSink;
+  /** Sonames that the recipe wants: a loader must find each. */
+  readonly sharedObjects: readonly string[];
   /** Sonames that may be missing, or patterns of them. */
   readonly allowMissing: readonly string[];
   /** Told what is missing, before the error; gives the Debian packages that have it, for hints. */
@@ -78,7 +80,8 @@ export async function assembleTree(input: AssembleInput): Promise<AssembledTree>
   const { interpreter } = system;
   const closure = { architecture: system.architecture, cache: libraries, program: interpreter?.path };
   const report = checkClosure(tree, closure);
-  const missing = refusedLibraries(report.missing, input.allowMissing);
+  const absent = absentLibraries(tree, closure, input.sharedObjects);
+  const missing = [...absent, ...refusedLibraries(report.missing, input.allowMissing)];
   if (missing.length > 0) throw closureError(missing, await input.packagesOf({ tree, missing }));
   const suspicious = suspiciousFiles({ tree, parts: input.parts, interpreter, contents: generator.contents });
   const found = [...input.parts.flatMap(scriptWarnings), ...suspicious].toSorted(byteOrder);

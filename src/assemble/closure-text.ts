@@ -60,9 +60,7 @@ function problemOf(missing: MissingLibrary, packages: readonly string[]): Proble
       ? ''
       : `; the loader gives up at \`/${blockedBy.join('`, `/')}\`, which is no library for it`;
   const fault =
-    version === undefined
-      ? `is needed by ${listed(missing.neededBy)}, but ${placeFault(missing)}`
-      : versionFault(missing, version);
+    version === undefined ? `${needText(missing)}, but ${placeFault(missing)}` : versionFault(missing, version);
   return {
     code: 'E_LIBRARY_MISSING',
     message: `\`${library}\`: ${fault}${passedOver}${blocked}`,
@@ -76,6 +74,10 @@ function listed(paths: readonly string[]): string {
   const named = paths.slice(0, MOST_NAMED).map((path) => `\`/${path}\``);
   const others = paths.length - named.length;
   return others === 0 ? named.join(', ') : `${named.join(', ')} and ${others} more`;
+}
+
+function needText({ neededBy }: MissingLibrary): string {
+  return neededBy.length === 0 ? 'is wanted by `shared_objects`' : `is needed by ${listed(neededBy)}`;
 }
 
 function placeFault({ searched }: MissingLibrary): string {

@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   E_RESOLVER_FAILED: 'the resolver failed for a reason of its own',
   E_INDEX_UNKNOWN: 'no package index is configured on this machine',
   E_DEB_UNKNOWN: 'the suite has no such Debian package',
+  E_LIBRARY_UNKNOWN: 'no package of the suite, or none of several, is known to bring this shared object',
   E_DEB_CONFLICT: 'the Debian packages cannot be installed together',
   E_ARCHIVE_UNTRUSTED: 'an archive index does not match its signature or its digests',
   E_ARCHIVE_UNKNOWN: 'apt has no source for this suite',

@@ -6,7 +6,15 @@ import { canonicalJson } from '../base/canonical-json.ts';
 import { digestOf, isDigest } from '../base/digest.ts';
 import type { Digest } from '../base/digest.ts';
 import { parseImagePath } from '../base/image-path.ts';
-import type { DebArtifact, Epoch, Interpreter, SignedIndex, WheelArtifact } from '../resolve/resolution.ts';
+import type {
+  DebArtifact,
+  Epoch,
+  Interpreter,
+  SharedObject,
+  SignedIndex,
+  WheelArtifact,
+} from '../resolve/resolution.ts';
+import { SONAME } from '../recipe/library-names.ts';
 import { FORMAT_VERSION, LOCK_VERSION } from './lockfile.ts';
 import type { LockedRecipe, LockedTarget, Lockfile } from './lockfile.ts';
 
@@ -61,14 +69,16 @@ function lockedTarget(architecture: Architecture): z.ZodType<LockedTarget> {
         .superRefine(refuseRepeated)
         .optional(),
       wheels: z.array(wheel()).superRefine(refuseRepeated),
+      shared_objects: z.array(sharedObject()).min(1).optional(),
       diff_id: digest().optional(),
     })
-    .transform(({ compilers, diff_id: diffId, ...target }): LockedTarget => ({
+    .transform(({ compilers, shared_objects: sharedObjects, diff_id: diffId, ...target }): LockedTarget => ({
       ...target,
       interpreter: target.interpreter,
       debs: inNameOrder(target.debs),
       wheels: inNameOrder(target.wheels),
       ...(compilers === undefined ? {} : { compilers: inNameOrder(compilers) }),
+      ...(sharedObjects === undefined ? {} : { sharedObjects }),
       diffId,
     }));
 }
@@ -132,6 +142,10 @@ function wheel(): z.ZodType<WheelArtifact> {
       uploaded: natural().optional(),
     })
     .transform(({ uploaded, ...rest }): WheelArtifact => ({ kind: 'wheel', ...rest, uploaded }));
+}
+
+function sharedObject(): z.ZodType<SharedObject> {
+  return z.strictObject({ soname: text(SONAME, 'the soname of a library'), path: absolutePath(), from: line() });
 }
 
 function refuseRepeated(artifacts: readonly { readonly name: string }[], context: z.RefinementCtx): void {

@@ -58,6 +58,7 @@ function targetJson(target: LockedTarget): Json {
     debs: target.debs.toSorted((a, b) => byteOrder(a.name, b.name)).map(debJson),
     wheels: target.wheels.toSorted((a, b) => byteOrder(a.name, b.name)).map(wheelJson),
     compilers: target.compilers?.toSorted((a, b) => byteOrder(a.name, b.name)).map(debJson),
+    shared_objects: target.sharedObjects?.map((wanted) => ({ ...wanted })),
     diff_id: target.diffId,
   };
 }

@@ -9,6 +9,8 @@ type Path = readonly PropertyKey[];
 
 const LISTS: readonly Path[] = [
   ['architectures'],
+  ['shared_objects'],
+  ['allow_missing'],
   ['base', 'debian', 'packages'],
   ['base', 'debian', 'components'],
   ['python', 'extra_index_urls'],

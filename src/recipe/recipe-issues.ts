@@ -14,7 +14,6 @@ type Path = readonly PropertyKey[];
 const PLANNED: ReadonlyMap<string, string | undefined> = new Map([
   ['base.host', 'debian'],
   ['base.debian.snapshot', undefined],
-  ['shared_objects', undefined],
   ['python.preimport', undefined],
   ['node', undefined],
   ['trim', undefined],

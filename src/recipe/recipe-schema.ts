@@ -6,8 +6,9 @@ import { readableJson } from '../base/canonical-json.ts';
 import type { Json } from '../base/canonical-json.ts';
 import type { ImagePath } from '../base/image-path.ts';
 import { DEFAULT_LIMITS } from './recipe.ts';
-import type { DebianBase, Limits, SandboxSettings, SyscallSettings } from './recipe.ts';
+import type { DebianBase, Limits, SandboxSettings, SharedObjects, SyscallSettings } from './recipe.ts';
 import { address, fileMode, imagePath, recipePath } from './recipe-paths.ts';
+import { libraryPattern, sharedObjectsSchema } from './library-names.ts';
 import { duration, size } from './recipe-quantities.ts';
 import { architecture, choice, count, word } from './recipe-values.ts';
 import { pythonSchema } from './python-schema.ts';
@@ -24,6 +25,8 @@ export interface RecipeDocument {
   readonly name: string;
   readonly architectures: readonly Architecture[];
   readonly base: DebianBase;
+  readonly sharedObjects?: SharedObjects | undefined;
+  readonly allowMissing?: readonly string[] | undefined;
   readonly python: PythonDocument | undefined;
   readonly files: Readonly<Record<ImagePath, FileContent>>;
   readonly sandbox: SandboxSettings;
@@ -48,6 +51,12 @@ export function recipeSchema(vocabulary: SyscallVocabulary): z.ZodType<RecipeDoc
       }),
       architectures: z.array(architecture()).min(1).optional().transform(inArchitectureOrder),
       base: z.strictObject({ debian: debianSchema() }).transform((base) => base.debian),
+      shared_objects: sharedObjectsSchema().optional(),
+      allow_missing: z
+        .array(libraryPattern())
+        .min(1)
+        .optional()
+        .meta({ description: 'Libraries that may be missing although something needs them.' }),
       python: pythonSchema().optional(),
       files: z
         .record(imagePath(), fileSchema())
@@ -55,7 +64,15 @@ export function recipeSchema(vocabulary: SyscallVocabulary): z.ZodType<RecipeDoc
         .meta({ description: 'Files that the recipe itself brings.' }),
       sandbox: sandboxSchema(vocabulary).prefault({}),
     })
-    .transform(({ python, files, ...rest }): RecipeDocument => ({ ...rest, python, files: files ?? {} }));
+    .transform(
+      ({ python, files, shared_objects: sharedObjects, allow_missing: allowMissing, ...rest }): RecipeDocument => ({
+        ...rest,
+        ...(sharedObjects === undefined ? {} : { sharedObjects }),
+        ...(allowMissing === undefined ? {} : { allowMissing: inByteOrder(allowMissing) }),
+        python,
+        files: files ?? {},
+      }),
+    );
 }
 
 /** The JSON Schema by which editors complete and check a recipe. */

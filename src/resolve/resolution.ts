@@ -38,6 +38,17 @@ export interface ResolvedTarget {
    * bytecode there. No part of the image.
    */
   readonly compilers?: readonly DebArtifact[] | undefined;
+  /** In byte order of soname. Left out where the recipe wants none. */
+  readonly sharedObjects?: readonly SharedObject[] | undefined;
+}
+
+/** A library that the recipe wants by soname. */
+export interface SharedObject {
+  readonly soname: string;
+  /** Absolute, where the loader finds it: `/usr/lib/x86_64-linux-gnu/libssl.so.3`. */
+  readonly path: string;
+  /** What brings it: the name of a locked package. */
+  readonly from: string;
 }
 
 /** The Python of the image, and where it wants packages to be installed. */

@@ -49,6 +49,7 @@ async function assemble(debs: readonly ToyDeb[], options: Partial<AssembleInput>
     ownFiles: [],
     contents: store,
     sink: store,
+    sharedObjects: [],
     allowMissing: [],
     packagesOf: async () => new Map(),
     ...options,
