@@ -48,7 +48,8 @@ async function libraryIndex(
 ): Promise<LibraryIndex | undefined> {
   const { debianLibraryIndex } = await import('./resolve/library-lookup.ts');
   try {
-    return await debianLibraryIndex({ base: recipe.base, architecture }, await resolverSettings(context));
+    const question = { base: recipe.base, architecture, offline: context.offline === true };
+    return await debianLibraryIndex(question, await resolverSettings(context));
   } catch (error) {
     if (!(error instanceof RootcellarError) || error.code === 'E_CANCELLED') throw error;
     return undefined;

@@ -24,6 +24,7 @@ const STAGES = [
 
 /** The only files that may touch the outside world. Everything else is a pure function of its arguments. */
 const EFFECT_FILES: readonly string[] = [
+  'add-missing-libraries.ts',
   'assemble/bytecode-compiler.ts',
   'assemble/compiler-process.ts',
   'assemble/decompress.ts',

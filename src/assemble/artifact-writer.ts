@@ -72,7 +72,14 @@ export function artifactWriter({ archive, archiveSize, origin, sink }: WriterOpt
   const addFile: ArtifactWriter['addFile'] = async (facts, content) => {
     count(content.length);
     const { digest, size } = await sink.write([content]);
-    const entry: FileEntry = { kind: 'file', ...cleaned(facts), origin, size, digest, ...elfFacts(content) };
+    const entry: FileEntry = {
+      kind: 'file',
+      ...cleaned(facts),
+      origin,
+      size,
+      digest,
+      ...(isElf(content) ? elfPart(() => parseElf(content)) : {}),
+    };
     add(entry);
     return entry;
   };
@@ -81,8 +88,8 @@ export function artifactWriter({ archive, archiveSize, origin, sink }: WriterOpt
     count(content.size);
     const start = Buffer.alloc(4);
     const { digest, size } = await sink.write(withStart(content.chunks(), start));
-    const elf = isElf(start) ? await elfOf(sink, digest, { size, archive, path: facts.path }) : undefined;
-    const entry: FileEntry = { kind: 'file', ...cleaned(facts), origin, size, digest, ...(elf && { elf }) };
+    const elf = isElf(start) ? await elfOf(sink, digest, size) : {};
+    const entry: FileEntry = { kind: 'file', ...cleaned(facts), origin, size, digest, ...elf };
     add(entry);
     return entry;
   };
@@ -105,17 +112,9 @@ async function* withStart(chunks: AsyncIterable<Uint8Array>, start: Buffer): Asy
   }
 }
 
-interface WrittenFile {
-  readonly size: number;
-  readonly archive: string;
-  readonly path: ImagePath;
-}
-
-async function elfOf(sink: ContentSink, digest: Digest, file: WrittenFile): Promise<ElfFacts | undefined> {
+async function elfOf(sink: ContentSink, digest: Digest, size: number): Promise<ElfPart> {
   if (sink.inspect === undefined) throw new Error('unreachable: a large file for a sink that does not give it back');
-  return await sink.inspect(digest, (readAt) =>
-    blamingFile(file.archive, file.path, () => parseElfIn(windowBytes(readAt, file.size))),
-  );
+  return await sink.inspect(digest, (readAt) => elfPart(() => parseElfIn(windowBytes(readAt, size))));
 }
 
 function linkOf(
@@ -129,11 +128,12 @@ function linkOf(
   return { kind, ...facts, mode: 0o777 };
 }
 
+type ElfPart = Pick<FileEntry, 'elf' | 'elfFault'>;
+
 /** A damaged library in an artifact, such as somebody's test data, harms nobody before something has to load it. */
-function elfFacts(content: Uint8Array): Pick<FileEntry, 'elf' | 'elfFault'> {
-  if (!isElf(content)) return {};
+function elfPart(parse: () => ElfFacts | undefined): ElfPart {
   try {
-    const elf = parseElf(content);
+    const elf = parse();
     return elf === undefined ? {} : { elf };
   } catch (error) {
     if (!(error instanceof RootcellarError)) throw error;

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { byteOrder } from '../base/byte-order.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { Problem } from '../base/rootcellar-error.ts';
@@ -82,7 +83,8 @@ function needText({ neededBy }: MissingLibrary): string {
 
 function placeFault({ searched }: MissingLibrary): string {
   if (searched.length === 0) return 'there is no such file in the image';
-  return `is not in ld.so.cache, ${searched.map((folder) => `\`${folder}\``).join(', ')}`;
+  const folders = [...new Set(searched.map((folder) => posix.normalize(folder)))];
+  return `is not in ld.so.cache, ${folders.map((folder) => `\`${folder}\``).join(', ')}`;
 }
 
 function versionFault({ at, has, neededBy }: MissingLibrary, version: string): string {

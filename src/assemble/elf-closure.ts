@@ -121,7 +121,8 @@ function isForOtherLibc(file: LoadableFile, tree: Tree, { architecture }: NeedsI
   if (!PYTHON_PACKAGES.test(file.path)) return false;
   const { interpreter, needed } = file.elf;
   if (needed.some((name) => /^(?:libc|ld)[.-]musl-/.test(name))) return !hasMusl(tree);
-  if (interpreter === undefined || interpreter === ARCHITECTURE_FACTS[architecture].loader) return false;
+  if (interpreter === undefined || !isProgram(file) || interpreter === ARCHITECTURE_FACTS[architecture].loader)
+    return false;
   return lookupIn(tree).find(interpreter)?.file === undefined;
 }
 
@@ -133,7 +134,7 @@ function librariesByName(tree: Tree, { architecture }: NeedsInput): ReadonlyMap<
   const libraries = new Map<string, FileEntry[]>();
   for (const entry of tree.values()) {
     if (entry.kind !== 'file' || entry.elf?.dynamic !== true || asLoadable(entry, architecture) === undefined) continue;
-    for (const name of new Set([nameOf(entry.path), entry.elf.soname ?? ''])) {
+    for (const name of new Set([nameOf(entry.path), entry.elf.soname ?? nameOf(entry.path)])) {
       libraries.set(name, [...(libraries.get(name) ?? []), entry]);
     }
   }

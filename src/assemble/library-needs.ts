@@ -82,8 +82,11 @@ function wantedFiles(files: readonly LoadableFile[], loading: Loading): Readonly
   return wanted;
 }
 
-function namesOf({ elf }: LoadableFile): readonly string[] {
-  return [...new Set(elf.interpreter === undefined ? elf.needed : [elf.interpreter, ...elf.needed])];
+/** The interpreter is the kernel's business, and only for programs; tools that mend libraries leave it empty in some. */
+function namesOf(file: LoadableFile): readonly string[] {
+  const { interpreter, needed } = file.elf;
+  const own = interpreter !== undefined && isProgram(file) ? [interpreter] : [];
+  return [...new Set([...own, ...needed])].filter((name) => name !== '');
 }
 
 interface Loading {

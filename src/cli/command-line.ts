@@ -99,6 +99,7 @@ function defineBuild(command: Command, run: Run): Command {
     .option('--locked', 'fail where the lockfile would have to be written')
     .option('--offline', 'use no network: artifacts come from the vendor folder or the store')
     .option('--vendor <folder>', 'folder that `vendor` has filled (default: `vendor` beside the recipe)')
+    .option('--add-missing', 'put libraries that are missing into `shared_objects` of the recipe, and lock it again')
     .action(async (recipe: string, flags: CommonFlags & BuildFlags) => {
       const { buildVerb } = await import('./build-verb.ts');
       await run(flags, (context) => buildVerb(context, recipe, flags));
@@ -198,6 +199,7 @@ export interface BuildFlags {
   readonly arch?: readonly string[];
   readonly output?: string;
   readonly locked?: boolean;
+  readonly addMissing?: boolean;
   readonly offline?: boolean;
   readonly vendor?: string;
 }

@@ -134,7 +134,7 @@ async function* linesOf(
 }
 
 /** Folders in which the loader of an image finds a library, with ldconfig's help or without it; relative to the root. */
-export function loaderFolders(architecture: Architecture): readonly string[] {
+function loaderFolders(architecture: Architecture): readonly string[] {
   const { multiarch } = ARCHITECTURE_FACTS[architecture];
   const own = [`usr/lib/${multiarch}`, `lib/${multiarch}`, 'usr/lib', 'lib', 'usr/lib64', 'lib64'];
   return [...own, 'usr/local/lib', `usr/local/lib/${multiarch}`];

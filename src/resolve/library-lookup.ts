@@ -9,16 +9,19 @@ import type { ResolverSettings } from './resolver-settings.ts';
 export interface LibraryLookup {
   readonly base: DebianBase;
   readonly architecture: Architecture;
+  /** Whether only what was kept may be used. */
+  readonly offline: boolean;
 }
 
 /**
  * Which packages of a suite have which libraries: as kept from an earlier time, else from the archive.
+ * Undefined when nothing is kept and the archive may not be asked.
  * Throws E_RESOLVER_MISSING without apt, E_ARCHIVE_UNKNOWN, E_ARCHIVE_UNTRUSTED, E_DOWNLOAD.
  */
 export async function debianLibraryIndex(
-  { base, architecture }: LibraryLookup,
+  { base, architecture, offline }: LibraryLookup,
   settings: ResolverSettings,
-): Promise<LibraryIndex> {
+): Promise<LibraryIndex | undefined> {
   const machine = await readMachineApt(settings);
   const { suite, components, mirror } = base;
   const wanted = { suite, components, mirror, architecture, defaultKeyring: DEBIAN_KEYRING };
@@ -26,7 +29,7 @@ export async function debianLibraryIndex(
   return await withAptRoot({ machine, architecture, settings }, async (root) => {
     await root.setSources(sources);
     const kept = await keptLibraries(root);
-    if (kept !== undefined) return kept;
+    if (kept !== undefined || offline) return kept;
     await updateIndexes(root, {
       suite,
       packages: [],

@@ -77,7 +77,7 @@ async function contentsOf({ root, architecture, settings }: SharedObjectRequest)
 type Choice = { readonly provider: Provider } | { readonly problem: Problem };
 
 /** Of several, packages that are there already, else the one that is named after the soname. */
-export function chooseProvider(
+function chooseProvider(
   soname: string,
   providers: readonly Provider[],
   { debs, suite, architecture }: Pick<SharedObjectRequest, 'debs' | 'suite' | 'architecture'>,
