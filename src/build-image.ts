@@ -34,6 +34,8 @@ export interface BuildRequest {
 export interface MissingInImage extends MissingImageLibraries {
   /** The Debian packages that have what is missing, as far as they are known. */
   readonly packages: PackagesOf;
+  /** Where the store has the contents, but for the files that the build itself would have made. */
+  readonly unpackedKeys: readonly Digest[];
 }
 
 /**
@@ -98,7 +100,7 @@ async function assembleImage(assembly: Assembly, context: PipelineContext) {
       packagesOf: async ({ tree: incomplete, missing }) => {
         const libraries = missing.map(({ library }) => library);
         const packages = await packagesOfLibraries({ recipe, architecture, libraries }, context);
-        assembly.onMissing?.({ tree: incomplete, missing, packages });
+        assembly.onMissing?.({ tree: incomplete, missing, packages, unpackedKeys: compiled.keys });
         return packages;
       },
     });

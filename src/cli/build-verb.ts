@@ -41,7 +41,11 @@ function refuseContradiction({ locked, offline, addMissing }: BuildFlags): void 
   throw new RootcellarError('E_USAGE', `--add-missing: ${fault}`, { hint: 'leave one of the two out' });
 }
 
+/** Told what is missing before the error. */
+type OnMissing = BuildRequest['onMissing'];
+
 interface Builds {
+  readonly onMissing?: OnMissing;
   readonly architectures: readonly Architecture[];
   readonly outputs: OutputPaths;
   readonly flags: BuildFlags;
@@ -51,9 +55,9 @@ interface Builds {
 export async function buildRecipe(
   recipe: Recipe,
   architecture: Architecture,
-  pipeline: PipelineContext,
+  { pipeline, onMissing }: { readonly pipeline: PipelineContext; readonly onMissing?: OnMissing },
 ): Promise<Image> {
-  const builds = { architectures: [architecture], outputs: new Map<Architecture, string>(), flags: {} };
+  const builds = { architectures: [architecture], outputs: new Map<Architecture, string>(), flags: {}, onMissing };
   const [image] = await buildAll(recipe, builds, pipeline);
   if (image === undefined) throw new Error('unreachable: one architecture gave no image');
   return image;
@@ -95,14 +99,14 @@ interface Building {
 
 async function buildEach(recipe: Recipe, lock: Lockfile, building: Building): Promise<readonly Image[]> {
   const { builds, pipeline, isCanonical } = building;
-  const { architectures, outputs, flags } = builds;
+  const { architectures, outputs, flags, onMissing } = builds;
   const images: Image[] = [];
   const lacking: Problem[] = [];
   for (const architecture of architectures) {
     const output = outputs.get(architecture);
     try {
       const built = output === undefined ? await findBuilt(pipeline.store, lock, architecture) : undefined;
-      images.push(built ?? (await makeImage({ recipe, lock, architecture, output }, pipeline)));
+      images.push(built ?? (await makeImage({ recipe, lock, architecture, output, onMissing }, pipeline)));
     } catch (error) {
       lacking.push(...lackingProblems(error));
     }

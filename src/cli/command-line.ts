@@ -160,6 +160,13 @@ function addLookingVerbs(program: Command, run: Run): void {
     const { showVerb } = await import('./show-verb.ts');
     await run(flags, (context) => showVerb(context, image));
   });
+  addVerb(program, 'explain <image> <thing>', {
+    summary: 'why a library, module, file, package or system call is there, missing, or denied',
+    example: 'explain python libssl.so.3',
+  }).action(async (image: string, thing: string, flags: CommonFlags) => {
+    const { explainVerb } = await import('./explain-verb.ts');
+    await run(flags, (context) => explainVerb(context, image, thing));
+  });
   addVerifyVerb(program, run);
   addVerb(program, 'doctor', {
     summary: 'what this machine can do, and what to do about the rest',
