@@ -5,6 +5,7 @@ import { baseFiles, type GeneratedEntry, type SystemFacts } from './base-files.t
 import { caBundle } from './ca-bundle.ts';
 import { parseControl, parseRelations } from './deb-control.ts';
 import { closureError, closureWarnings, refusedLibraries, type PackagesOf } from './closure-text.ts';
+import { missingByName } from './dlopen-sets.ts';
 import { absentLibraries, checkClosure, type MissingLibrary } from './elf-closure.ts';
 import { entryGenerator, type Generator } from './generated-entries.ts';
 import { cachedLibraries, formatLdSoCache } from './ld-so-cache.ts';
@@ -85,7 +86,8 @@ export async function assembleTree(input: AssembleInput): Promise<AssembledTree>
   if (missing.length > 0) throw closureError(missing, await input.packagesOf({ tree, missing }));
   const suspicious = suspiciousFiles({ tree, parts: input.parts, interpreter, contents: generator.contents });
   const found = [...input.parts.flatMap(scriptWarnings), ...suspicious].toSorted(byteOrder);
-  return { tree, warnings: [...found, ...closureWarnings(report, input.allowMissing)] };
+  const byName = missingByName(tree, generator.contents, closure);
+  return { tree, warnings: [...found, ...closureWarnings(report, input.allowMissing, byName)] };
 }
 
 async function withGenerated(tree: Tree, generated: readonly GeneratedEntry[], generator: Generator): Promise<Tree> {

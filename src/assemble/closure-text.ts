@@ -3,6 +3,7 @@ import { byteOrder } from '../base/byte-order.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { Problem } from '../base/rootcellar-error.ts';
 import { matchesWildcard } from '../base/wildcard.ts';
+import { byNameText, type LoadedByName } from './dlopen-sets.ts';
 import type { ClosureReport, MissingLibrary } from './elf-closure.ts';
 import type { FileEntry } from './tree.ts';
 
@@ -23,15 +24,21 @@ export function refusedLibraries(
 }
 
 /** One line for a person each: what was let be missing, what is loaded by other ways only, and what nothing can load. */
-export function closureWarnings(report: ClosureReport, allowed: readonly string[]): readonly string[] {
+export function closureWarnings(
+  report: ClosureReport,
+  allowed: readonly string[],
+  byName: readonly LoadedByName[] = [],
+): readonly string[] {
   const gone = report.missing.filter(({ library, version }) => version === undefined && isAllowed(library, allowed));
-  const unused = allowed.filter((pattern) => !gone.some(({ library }) => matchesWildcard(pattern, library)));
+  const used = [...gone, ...byName];
+  const unused = allowed.filter((pattern) => !used.some(({ library }) => matchesWildcard(pattern, library)));
   return [
     ...gone.map((library) => `\`${library.library}\`: allowed to be missing; needed by ${listed(library.neededBy)}`),
     ...unused.toSorted(byteOrder).map((pattern) => `allow_missing: \`${pattern}\` lets nothing be missing`),
     ...report.preloaded.map(({ library, at, neededBy }) => {
       return `\`${library}\`: needed by ${listed(neededBy)}, whose loader finds it only after \`/${at}\` has been loaded by name`;
     }),
+    ...byName.filter(({ library }) => !isAllowed(library, allowed)).map(byNameText),
     ...otherSystemWarnings(report),
     ...damageWarnings(report.damaged),
   ];

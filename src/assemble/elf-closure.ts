@@ -93,7 +93,8 @@ export function absentLibraries(tree: Tree, input: NeedsInput, sonames: readonly
   });
 }
 
-const NO_SEARCH_PATHS: ElfFacts = {
+/** What a program without search paths of its own says of itself. */
+export const NO_SEARCH_PATHS: ElfFacts = {
   machine: 0,
   bits: 64,
   needed: [],
