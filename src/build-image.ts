@@ -1,5 +1,5 @@
-import { assembleTree } from './assemble/assemble-tree.ts';
-import { libraryPackage } from './assemble/library-packages.ts';
+import { assembleTree, type MissingImageLibraries } from './assemble/assemble-tree.ts';
+import type { PackagesOf } from './assemble/closure-text.ts';
 import type { Tree } from './assemble/tree.ts';
 import type { Architecture } from './base/architecture.ts';
 import type { Digest } from './base/digest.ts';
@@ -10,6 +10,7 @@ import { imageManifest, ownFiles, type ImageIdentity } from './image-files.ts';
 import { targetEpoch, type Lockfile } from './lock/lockfile.ts';
 import { targetKey } from './lock/target-key.ts';
 import { writeRootfs, type Rootfs } from './pack/rootfs-writer.ts';
+import { packagesOfLibraries } from './missing-packages.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import { prepareArtifacts } from './prepare-artifacts.ts';
 import type { Recipe } from './recipe/recipe.ts';
@@ -26,6 +27,15 @@ export interface BuildRequest {
   readonly architecture: Architecture;
   /** Absolute path for the tar; undefined: only the store gets the image. */
   readonly output: string | undefined;
+  /** Told what is missing before E_LIBRARY_MISSING is thrown. */
+  readonly onMissing?: ((found: MissingInImage) => void) | undefined;
+}
+
+export interface MissingInImage extends MissingImageLibraries {
+  /** The Debian packages that have what is missing, as far as they are known. */
+  readonly packages: PackagesOf;
+  /** Where the store has the contents, but for the files that the build itself would have made. */
+  readonly unpackedKeys: readonly Digest[];
 }
 
 /**
@@ -65,7 +75,7 @@ async function existingImage(image: Image, { output }: BuildRequest, context: Pi
   return image;
 }
 
-interface Assembly extends ImageIdentity {
+interface Assembly extends ImageIdentity, Pick<BuildRequest, 'onMissing'> {
   readonly compiled: CompiledArtifacts;
 }
 
@@ -86,7 +96,14 @@ async function assembleImage(assembly: Assembly, context: PipelineContext) {
       ownFiles: (trimmed) => ownFiles(assembly, trimmed),
       contents,
       sink: generated.sink,
-      packageOf: (library) => (suite === undefined ? undefined : libraryPackage(library, suite)),
+      sharedObjects: recipe.sharedObjects?.[architecture] ?? [],
+      allowMissing: recipe.allowMissing ?? [],
+      packagesOf: async ({ tree: incomplete, missing }) => {
+        const libraries = missing.map(({ library }) => library);
+        const packages = await packagesOfLibraries({ recipe, architecture, libraries }, context);
+        assembly.onMissing?.({ tree: incomplete, missing, packages, unpackedKeys: compiled.keys });
+        return packages;
+      },
     });
     const { tree, warnings } = assembled;
     progress({ kind: 'end', step: 'assemble', summary: `${tree.size} entries, no shared object missing` });

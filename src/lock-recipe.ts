@@ -38,11 +38,19 @@ export async function lockRecipe(request: LockRequest, context: PipelineContext)
   const path = lockfilePath(recipe);
   const previous = await readLockfile(path);
   checkNames(upgrade, previous);
-  const resolution = await resolveAgain({ ...request, previous }, context);
-  const lock = pinResolution({ recipe, resolution, previous });
+  const lock = await planLockfile({ ...request, previous }, context);
   const isChanged = previous === undefined || formatLockfile(previous) !== formatLockfile(lock);
   if (isChanged) await writeLockfile(path, lock);
   return { lock, isChanged };
+}
+
+/** The lockfile that `recipe` would get after `previous`; nothing is written. */
+export async function planLockfile(
+  request: LockRequest & { readonly previous: Lockfile | undefined },
+  context: PipelineContext,
+): Promise<Lockfile> {
+  const { recipe, previous } = request;
+  return pinResolution({ recipe, resolution: await resolveAgain(request, context), previous });
 }
 
 /** Throws E_USAGE for a package to upgrade that is not locked: most likely it is misspelt. */

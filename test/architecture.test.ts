@@ -24,6 +24,7 @@ const STAGES = [
 
 /** The only files that may touch the outside world. Everything else is a pure function of its arguments. */
 const EFFECT_FILES: readonly string[] = [
+  'add-missing-libraries.ts',
   'assemble/ask-interpreter.ts',
   'assemble/bytecode-compiler.ts',
   'assemble/compiler-process.ts',
@@ -56,6 +57,7 @@ const EFFECT_FILES: readonly string[] = [
   'recipe/bounded-file.ts',
   'recipe/recipe-location.ts',
   'resolve/apt-root.ts',
+  'resolve/deb-files.ts',
   'resolve/http-client.ts',
   'resolve/image-interpreter.ts',
   'resolve/index-answer.ts',

@@ -72,8 +72,14 @@ export function artifactWriter({ archive, archiveSize, origin, sink }: WriterOpt
   const addFile: ArtifactWriter['addFile'] = async (facts, content) => {
     count(content.length);
     const { digest, size } = await sink.write([content]);
-    const elf = isElf(content) ? blamingFile(archive, facts.path, () => parseElf(content)) : undefined;
-    const entry: FileEntry = { kind: 'file', ...cleaned(facts), origin, size, digest, ...(elf && { elf }) };
+    const entry: FileEntry = {
+      kind: 'file',
+      ...cleaned(facts),
+      origin,
+      size,
+      digest,
+      ...(isElf(content) ? elfPart(() => parseElf(content)) : {}),
+    };
     add(entry);
     return entry;
   };
@@ -82,8 +88,8 @@ export function artifactWriter({ archive, archiveSize, origin, sink }: WriterOpt
     count(content.size);
     const start = Buffer.alloc(4);
     const { digest, size } = await sink.write(withStart(content.chunks(), start));
-    const elf = isElf(start) ? await elfOf(sink, digest, { size, archive, path: facts.path }) : undefined;
-    const entry: FileEntry = { kind: 'file', ...cleaned(facts), origin, size, digest, ...(elf && { elf }) };
+    const elf = isElf(start) ? await elfOf(sink, digest, size) : {};
+    const entry: FileEntry = { kind: 'file', ...cleaned(facts), origin, size, digest, ...elf };
     add(entry);
     return entry;
   };
@@ -106,17 +112,9 @@ async function* withStart(chunks: AsyncIterable<Uint8Array>, start: Buffer): Asy
   }
 }
 
-interface WrittenFile {
-  readonly size: number;
-  readonly archive: string;
-  readonly path: ImagePath;
-}
-
-async function elfOf(sink: ContentSink, digest: Digest, file: WrittenFile): Promise<ElfFacts | undefined> {
+async function elfOf(sink: ContentSink, digest: Digest, size: number): Promise<ElfPart> {
   if (sink.inspect === undefined) throw new Error('unreachable: a large file for a sink that does not give it back');
-  return await sink.inspect(digest, (readAt) =>
-    blamingFile(file.archive, file.path, () => parseElfIn(windowBytes(readAt, file.size))),
-  );
+  return await sink.inspect(digest, (readAt) => elfPart(() => parseElfIn(windowBytes(readAt, size))));
 }
 
 function linkOf(
@@ -130,13 +128,16 @@ function linkOf(
   return { kind, ...facts, mode: 0o777 };
 }
 
-/** The reader of ELF files knows neither the archive nor the path. */
-function blamingFile<T>(archive: string, path: ImagePath, parse: () => T): T {
+type ElfPart = Pick<FileEntry, 'elf' | 'elfFault'>;
+
+/** A damaged library in an artifact, such as somebody's test data, harms nobody before something has to load it. */
+function elfPart(parse: () => ElfFacts | undefined): ElfPart {
   try {
-    return parse();
+    const elf = parse();
+    return elf === undefined ? {} : { elf };
   } catch (error) {
     if (!(error instanceof RootcellarError)) throw error;
-    throw invalidArtifact(archive, `\`/${path}\`: ${error.message}`, error);
+    return { elfFault: error.message };
   }
 }
 

@@ -5,7 +5,9 @@ import type { Artifact, HostPart } from '../resolve/resolution.ts';
 import { baseFiles, type GeneratedEntry, type SystemFacts } from './base-files.ts';
 import { caBundle } from './ca-bundle.ts';
 import { parseControl, parseRelations } from './deb-control.ts';
-import { checkClosure, closureError } from './elf-closure.ts';
+import { closureError, closureWarnings, refusedLibraries, type PackagesOf } from './closure-text.ts';
+import { missingByName } from './dlopen-sets.ts';
+import { absentLibraries, checkClosure, type MissingLibrary } from './elf-closure.ts';
 import { entryGenerator, type Generator } from './generated-entries.ts';
 import { cachedLibraries, formatLdSoCache } from './ld-so-cache.ts';
 import { unreplacedScripts } from './maintainer-scripts.ts';
@@ -40,8 +42,19 @@ export interface AssembleInput {
   readonly contents: Contents;
   /** Takes the contents of all other files. */
   readonly sink: ContentSink;
-  /** The Debian package that has a library, for hints; undefined where it is not known. */
-  readonly packageOf: (soname: string) => string | undefined;
+  /** Sonames that the recipe wants: a loader must find each. */
+  readonly sharedObjects: readonly string[];
+  /** Sonames that may be missing, or patterns of them. */
+  readonly allowMissing: readonly string[];
+  /** Told what is missing, before the error; gives the Debian packages that have it, for hints. */
+  readonly packagesOf: (missing: MissingImageLibraries) => Promise<PackagesOf>;
+}
+
+export interface MissingImageLibraries {
+  /** The image as it would have been. */
+  readonly tree: Tree;
+  /** Not empty. */
+  readonly missing: readonly MissingLibrary[];
 }
 
 export interface AssembledTree {
@@ -77,13 +90,20 @@ export async function assembleTree(input: AssembleInput): Promise<AssembledTree>
     generator,
   );
   const tree = withFinalMetadata(complete, epoch);
-  const missing = checkClosure(tree, { architecture: system.architecture, cache: libraries });
-  if (missing.length > 0)
-    throw withTrimHints(closureError(missing, input.packageOf), { missing, gone: trim.gone, tree: trusting });
   const { interpreter } = system;
+  const closure = { architecture: system.architecture, cache: libraries, program: interpreter?.path };
+  const report = checkClosure(tree, closure);
+  const absent = absentLibraries(tree, closure, input.sharedObjects);
+  const missing = [...absent, ...refusedLibraries(report.missing, input.allowMissing)];
+  if (missing.length > 0) {
+    const error = closureError(missing, await input.packagesOf({ tree, missing }));
+    throw withTrimHints(error, { missing, gone: trim.gone, tree: trusting });
+  }
   const suspicious = suspiciousFiles({ tree, parts: input.parts, interpreter, contents: generator.contents });
   const others = [...input.parts.flatMap(scriptWarnings), ...suspicious].toSorted(byteOrder);
-  return { tree, trimmed: trim.trimmed, warnings: [...trim.warnings, ...others] };
+  const byName = missingByName(tree, generator.contents, closure);
+  const warnings = [...trim.warnings, ...others, ...closureWarnings(report, input.allowMissing, byName)];
+  return { tree, trimmed: trim.trimmed, warnings };
 }
 
 async function withGenerated(tree: Tree, generated: readonly GeneratedEntry[], generator: Generator): Promise<Tree> {

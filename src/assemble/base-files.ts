@@ -1,5 +1,6 @@
 import { ARCHITECTURE_FACTS, type Architecture } from '../base/architecture.ts';
 import type { ImagePath } from '../base/image-path.ts';
+import { ALTERNATIVES } from '../resolve/debian-alternatives.ts';
 import type { Interpreter } from '../resolve/resolution.ts';
 import type { Tree } from './tree.ts';
 
@@ -58,39 +59,6 @@ const RELEASES: ReadonlyMap<string, string> = new Map([
   ['trixie', '13'],
   ['forky', '14'],
 ]);
-
-/** Links of Debian's alternatives system that libraries and programs are found by: package, link, name, target. */
-const ALTERNATIVES: readonly (readonly [string, ImagePath, string, string])[] = [
-  ['debianutils', 'usr/bin/which', 'which', '/usr/bin/which.debianutils'],
-  ['gawk', 'usr/bin/awk', 'awk', '/usr/bin/gawk'],
-  ['mawk', 'usr/bin/awk', 'awk', '/usr/bin/mawk'],
-  [
-    'libopenblas0-pthread',
-    'usr/lib/MULTIARCH/libblas.so.3',
-    'libblas.so.3-MULTIARCH',
-    '/usr/lib/MULTIARCH/openblas-pthread/libblas.so.3',
-  ],
-  [
-    'libopenblas0-pthread',
-    'usr/lib/MULTIARCH/liblapack.so.3',
-    'liblapack.so.3-MULTIARCH',
-    '/usr/lib/MULTIARCH/openblas-pthread/liblapack.so.3',
-  ],
-  [
-    'libopenblas0-pthread',
-    'usr/lib/MULTIARCH/libopenblas.so.0',
-    'libopenblas.so.0-MULTIARCH',
-    '/usr/lib/MULTIARCH/openblas-pthread/libopenblas.so.0',
-  ],
-  ['libblas3', 'usr/lib/MULTIARCH/libblas.so.3', 'libblas.so.3-MULTIARCH', '/usr/lib/MULTIARCH/blas/libblas.so.3'],
-  [
-    'liblapack3',
-    'usr/lib/MULTIARCH/liblapack.so.3',
-    'liblapack.so.3-MULTIARCH',
-    '/usr/lib/MULTIARCH/lapack/liblapack.so.3',
-  ],
-  ['tar', 'usr/sbin/rmt', 'rmt', '/usr/sbin/rmt-tar'],
-];
 
 /**
  * What every system has besides its packages, and what maintainer scripts would have made for the packages in `tree`.

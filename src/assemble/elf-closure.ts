@@ -1,10 +1,13 @@
+import { ARCHITECTURE_FACTS } from '../base/architecture.ts';
 import { byteOrder } from '../base/byte-order.ts';
 import type { ImagePath } from '../base/image-path.ts';
-import { RootcellarError } from '../base/rootcellar-error.ts';
-import type { Problem } from '../base/rootcellar-error.ts';
+import { nameOf } from '../base/image-path.ts';
+import { isDebugFile, isProgram, libraryNeeds } from './library-needs.ts';
+import type { Need, NeedsInput } from './library-needs.ts';
 import { asLoadable, librarySearch } from './library-search.ts';
-import type { LibrarySearch, LoadableFile, SearchInput, SearchResult } from './library-search.ts';
-import type { Tree } from './tree.ts';
+import type { LoadableFile, LoadChain } from './library-search.ts';
+import { lookupIn } from './tree-lookup.ts';
+import type { ElfFacts, FileEntry, Tree } from './tree.ts';
 
 /** A library that something needs and its loader would not find, or would find without a version that is needed. */
 export interface MissingLibrary {
@@ -12,85 +15,141 @@ export interface MissingLibrary {
   readonly library: string;
   /** The version that the library at hand lacks; undefined when there is no library. */
   readonly version: string | undefined;
-  /** Paths in byte order, not empty. */
+  /** The library at hand, where it lacks a version. */
+  readonly at: ImagePath | undefined;
+  /** Versions of the same name that the library at hand has, the newest last, such as `GLIBC_2.36`. */
+  readonly has: readonly string[];
+  /** Paths in byte order; empty for what the recipe itself wants. */
   readonly neededBy: readonly ImagePath[];
   /** Folders, absolute, in the loader's order. */
   readonly searched: readonly string[];
-  /** Files of that name that a loader would pass over: for another machine, or no libraries. */
+  /** Files of that name that a loader would pass over: for another machine. */
   readonly unfit: readonly ImagePath[];
+  /** Files of that name at which a loader gives up. */
+  readonly blockedBy: readonly ImagePath[];
 }
 
-/**
- * Every library that an ELF file of the image needs and its loader would not find in the image, in byte order of name
- * and version. Each `DT_NEEDED`, `PT_INTERP` and needed version is looked for as ld.so(8) says, for each file by itself:
- * that a program may have loaded a library before counts for nothing. What is found by `DT_RPATH` of a file that needs
- * the file counts as found, whichever way the file was loaded. ELF files for other machines are not looked at.
- * Not seen: what is loaded by name at run time (dlopen), `LD_LIBRARY_PATH`, and `DT_RPATH` of a program where it counts
- * for modules that are loaded at run time.
- */
-export function checkClosure(tree: Tree, input: SearchInput): readonly MissingLibrary[] {
-  const search = librarySearch(tree, input);
-  const files = [...tree.values()].flatMap((entry) => {
-    const file =
-      entry.kind === 'file' && entry.elf?.dynamic === true ? asLoadable(entry, input.architecture) : undefined;
-    return file === undefined ? [] : [file];
-  });
-  const needs = files.flatMap((file) => needsOf(file, search));
-  const inherited = findByLoaders(needs, search);
-  return grouped(needs.flatMap((need) => faultsOf(need, inherited.get(need) ?? need.result.found)));
-}
-
-interface Need {
-  readonly file: LoadableFile;
+/** A library that no search finds, but that the same package, or another Python package, has: whoever loads it first helps. */
+export interface PreloadedLibrary {
   readonly library: string;
-  readonly result: SearchResult;
+  readonly at: ImagePath;
+  readonly neededBy: readonly ImagePath[];
 }
 
-function needsOf(file: LoadableFile, search: LibrarySearch): readonly Need[] {
-  const { needed, interpreter } = file.elf;
-  const libraries = interpreter === undefined ? needed : [interpreter, ...needed];
-  return [...new Set(libraries)].map((library) => ({ file, library, result: search.search(file, library) }));
+export interface ClosureReport {
+  /** In byte order of name and version. */
+  readonly missing: readonly MissingLibrary[];
+  readonly preloaded: readonly PreloadedLibrary[];
+  /** Of Python packages, files for another C library than the image's, such as musl: nothing in the image loads them. */
+  readonly otherSystem: readonly ImagePath[];
+  /** ELF files that are damaged, and why: no loader takes them. */
+  readonly damaged: readonly FileEntry[];
 }
 
 /**
- * Of the needs that a file cannot satisfy by itself, those that `DT_RPATH` of a file that loads it satisfies, or of one
- * that loads that one, and so on. What is found loads libraries in turn, so this goes on until nothing more is found.
+ * Every library that an ELF file of the image needs and its loader would not find in the image, and every needed version
+ * that the library found does not have. What is needed is found when each program and each module that leads to the file
+ * finds it, in a process of its own: see `libraryNeeds`.
+ * Not seen: what is loaded by name at run time (dlopen) and `LD_LIBRARY_PATH`.
  */
-function findByLoaders(needs: readonly Need[], search: LibrarySearch): ReadonlyMap<Need, LoadableFile> {
-  const found = new Map<Need, LoadableFile>();
-  const loaders = new Map<ImagePath, Set<LoadableFile>>();
-  for (const { file, result } of needs) if (result.found !== undefined) addLoader(loaders, result.found, file);
-  let open = needs.filter(({ file, result }) => result.found === undefined && file.elf.runpath.length === 0);
-  let before = -1;
-  while (open.length > 0 && found.size > before) {
-    before = found.size;
-    for (const need of open) {
-      const library = findByLoadersOf(need, loaders, search);
-      if (library === undefined) continue;
-      found.set(need, library);
-      addLoader(loaders, library, need.file);
+export function checkClosure(tree: Tree, input: NeedsInput): ClosureReport {
+  const otherSystem = new Set<ImagePath>();
+  const skip = (file: LoadableFile): boolean => {
+    if (!isForOtherLibc(file, tree, input)) return false;
+    otherSystem.add(file.path);
+    return true;
+  };
+  const helpers = librariesByName(tree, input);
+  const faults: Fault[] = [];
+  const preloaded: Help = new Map();
+  for (const need of libraryNeeds(tree, input, skip)) {
+    for (const version of lackingVersions(need)) faults.push({ need, version });
+    if (need.found !== undefined) continue;
+    const helper = helperOf(need, helpers.get(need.library) ?? [], tree);
+    if (helper === undefined) faults.push({ need, version: undefined });
+    else noteHelp(preloaded, need, helper);
+  }
+  return {
+    missing: grouped(faults),
+    preloaded: [...preloaded]
+      .toSorted(([a], [b]) => byteOrder(a, b))
+      .map(([, { library, at, neededBy }]) => ({ library, at, neededBy: sorted(neededBy) })),
+    otherSystem: sorted(otherSystem),
+    damaged: [...tree.values()].flatMap((entry) => {
+      return entry.kind === 'file' && entry.elfFault !== undefined && !isDebugFile(entry.path) ? [entry] : [];
+    }),
+  };
+}
+
+/** Of `sonames`, those that no loader finds for a program without search paths of its own. */
+export function absentLibraries(tree: Tree, input: NeedsInput, sonames: readonly string[]): readonly MissingLibrary[] {
+  const anyone: LoadChain = { file: { path: '', elf: NO_SEARCH_PATHS }, loader: undefined };
+  const search = librarySearch(tree, input);
+  return sonames.flatMap((library) => {
+    const { found, searched, unfit, blockedBy } = search.search(anyone, library);
+    if (found !== undefined) return [];
+    const blocked = blockedBy === undefined ? [] : [blockedBy];
+    return [{ library, version: undefined, at: undefined, has: [], neededBy: [], searched, unfit, blockedBy: blocked }];
+  });
+}
+
+/** What a program without search paths of its own says of itself. */
+export const NO_SEARCH_PATHS: ElfFacts = {
+  machine: 0,
+  bits: 64,
+  needed: [],
+  rpath: [],
+  runpath: [],
+  versionsNeeded: {},
+  versionsDefined: [],
+  noDefaultLibraries: false,
+  dynamic: true,
+};
+
+type Help = Map<string, Omit<PreloadedLibrary, 'neededBy'> & { readonly neededBy: ImagePath[] }>;
+
+function noteHelp(help: Help, { library, file }: Need, at: ImagePath): void {
+  const key = `${library}\0${at}`;
+  const known = help.get(key) ?? { library, at, neededBy: [] };
+  help.set(key, known);
+  known.neededBy.push(file.path);
+}
+
+/** Where Python code can load what it likes from, before it imports what needs it. */
+const PYTHON_PACKAGES = /(?:^|\/)(?:site|dist)-packages\//;
+
+function isForOtherLibc(file: LoadableFile, tree: Tree, { architecture }: NeedsInput): boolean {
+  if (!PYTHON_PACKAGES.test(file.path)) return false;
+  const { interpreter, needed } = file.elf;
+  if (needed.some((name) => /^(?:libc|ld)[.-]musl-/.test(name))) return !hasMusl(tree);
+  if (interpreter === undefined || !isProgram(file) || interpreter === ARCHITECTURE_FACTS[architecture].loader)
+    return false;
+  return lookupIn(tree).find(interpreter)?.file === undefined;
+}
+
+function hasMusl(tree: Tree): boolean {
+  return [...tree.keys()].some((path) => /^(?:usr\/)?lib\/ld-musl-[^/]+$/.test(path));
+}
+
+function librariesByName(tree: Tree, { architecture }: NeedsInput): ReadonlyMap<string, readonly FileEntry[]> {
+  const libraries = new Map<string, FileEntry[]>();
+  for (const entry of tree.values()) {
+    if (entry.kind !== 'file' || entry.elf?.dynamic !== true || asLoadable(entry, architecture) === undefined) continue;
+    for (const name of new Set([nameOf(entry.path), entry.elf.soname ?? nameOf(entry.path)])) {
+      libraries.set(name, [...(libraries.get(name) ?? []), entry]);
     }
-    open = open.filter((need) => !found.has(need));
   }
-  return found;
+  return libraries;
 }
 
-type Loaders = ReadonlyMap<ImagePath, ReadonlySet<LoadableFile>>;
-
-function findByLoadersOf({ file, library }: Need, loaders: Loaders, search: LibrarySearch): LoadableFile | undefined {
-  const visited = new Set([file]);
-  for (const one of visited) {
-    const found = search.searchRpath(one, library);
-    if (found !== undefined) return found;
-    for (const loader of loaders.get(one.path) ?? []) visited.add(loader);
-  }
-  return undefined;
-}
-
-function addLoader(loaders: Map<ImagePath, Set<LoadableFile>>, library: LoadableFile, loader: LoadableFile): void {
-  const known = loaders.get(library.path);
-  if (known === undefined) loaders.set(library.path, new Set([loader]));
-  else known.add(loader);
+function helperOf(need: Need, candidates: readonly FileEntry[], tree: Tree): ImagePath | undefined {
+  if (isProgram(need.root)) return undefined;
+  const { path } = need.file;
+  const origin = tree.get(path)?.origin;
+  return candidates.find((candidate) => {
+    if (candidate.path === path) return false;
+    return candidate.origin === origin || (PYTHON_PACKAGES.test(candidate.path) && PYTHON_PACKAGES.test(path));
+  })?.path;
 }
 
 interface Fault {
@@ -98,21 +157,11 @@ interface Fault {
   readonly version: string | undefined;
 }
 
-/** A library without any version definition satisfies every need; the loader then only warns. */
-function faultsOf(need: Need, found: LoadableFile | undefined): readonly Fault[] {
-  if (found === undefined) return [{ need, version: undefined }];
-  const defined = found.elf.versionsDefined;
-  const versions = Object.hasOwn(need.file.elf.versionsNeeded, need.library)
-    ? (need.file.elf.versionsNeeded[need.library] ?? [])
-    : [];
-  if (defined.length === 0 || versions.length === 0) return [];
-  return versions.filter((version) => !defined.includes(version)).map((version) => ({ need, version }));
-}
-
 function grouped(faults: readonly Fault[]): readonly MissingLibrary[] {
   const groups = new Map<string, Fault[]>();
   for (const fault of faults) {
-    const key = `${fault.need.library}\0${fault.version ?? ''}`;
+    const { library, found } = fault.need;
+    const key = `${library}\0${fault.version ?? ''}\0${found?.path ?? ''}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [fault]);
     else group.push(fault);
@@ -126,53 +175,41 @@ function grouped(faults: readonly Fault[]): readonly MissingLibrary[] {
 }
 
 function missingLibrary({ need, version }: Fault, group: readonly Fault[]): MissingLibrary {
+  const results = group.flatMap((fault) => fault.need.search ?? []);
+  const found = version === undefined ? undefined : need.found;
   return {
     library: need.library,
     version,
-    neededBy: [...new Set(group.map((fault) => fault.need.file.path))].toSorted(byteOrder),
-    searched: [...new Set(group.flatMap((fault) => fault.need.result.searched))],
-    unfit: [...new Set(group.flatMap((fault) => fault.need.result.unfit))].toSorted(byteOrder),
+    at: found?.path,
+    has: (found?.elf.versionsDefined ?? []).filter((name) => familyOf(name) === familyOf(version)).toSorted(byNumber),
+    neededBy: sorted(group.map((fault) => fault.need.file.path)),
+    searched: [...new Set(results.flatMap(({ searched }) => searched))],
+    unfit: sorted(results.flatMap(({ unfit }) => unfit)),
+    blockedBy: sorted(results.flatMap(({ blockedBy }) => blockedBy ?? [])),
   };
 }
 
-/** Says which package brings a library; undefined when it is not known. */
-export type PackageOf = (library: string) => string | undefined;
-
-/** E_LIBRARY_MISSING for what `checkClosure` found, one problem a library. `missing` must not be empty. */
-export function closureError(missing: readonly MissingLibrary[], packageOf: PackageOf): RootcellarError {
-  return RootcellarError.ofProblems(missing.map((library) => problemOf(library, packageOf)));
+/** A library without any version definition satisfies every need; the loader then only warns. */
+function lackingVersions({ file, library, found }: Need): readonly string[] {
+  const defined = found?.elf.versionsDefined ?? [];
+  const { versionsNeeded } = file.elf;
+  const versions = Object.hasOwn(versionsNeeded, library) ? (versionsNeeded[library] ?? []) : [];
+  return defined.length === 0 ? [] : versions.filter((version) => !defined.includes(version));
 }
 
-function problemOf(missing: MissingLibrary, packageOf: PackageOf): Problem {
-  const { library, version, searched, unfit } = missing;
-  const packageName = packageOf(library);
-  const fault =
-    version === undefined
-      ? `is needed by ${needers(missing)}, but ${placeFault(searched)}`
-      : `has no version \`${version}\`, which is needed by ${needers(missing)}`;
-  const passedOver = unfit.length === 0 ? '' : `; \`${unfit.join('`, `')}\` is not for this machine`;
-  return {
-    code: 'E_LIBRARY_MISSING',
-    message: `\`${library}\`: ${fault}${passedOver}`,
-    hint: hintOf(missing, packageName),
-  };
+const NUMBER = /[\d.]+$/;
+
+/** `GLIBC_` of `GLIBC_2.36`. */
+function familyOf(version: string | undefined): string {
+  return (version ?? '').replace(NUMBER, '');
 }
 
-const MOST_NAMED = 3;
-
-function needers({ neededBy }: MissingLibrary): string {
-  const named = neededBy.slice(0, MOST_NAMED).map((path) => `\`/${path}\``);
-  const others = neededBy.length - named.length;
-  return others === 0 ? named.join(', ') : `${named.join(', ')} and ${others} more`;
+function byNumber(a: string, b: string): number {
+  const [left, right] = [a, b].map((text) => (NUMBER.exec(text)?.[0] ?? '').split('.').map(Number));
+  const at = (left ?? []).findIndex((number, index) => number !== right?.[index]);
+  return at < 0 ? -1 : (left?.[at] ?? 0) - (right?.[at] ?? -1);
 }
 
-function placeFault(searched: readonly string[]): string {
-  if (searched.length === 0) return 'there is no such file in the image';
-  return `is not in ld.so.cache, ${searched.map((folder) => `\`${folder}\``).join(', ')}`;
-}
-
-function hintOf({ library, version }: MissingLibrary, packageName: string | undefined): string {
-  if (packageName === undefined) return `apt-file search ${library.startsWith('/') ? library : `/${library}`}`;
-  if (version !== undefined) return `take packages that run on the ${packageName} of the suite, or a newer suite`;
-  return `add ${packageName} to base.debian.packages`;
+function sorted(paths: Iterable<string>): readonly string[] {
+  return [...new Set(paths)].toSorted(byteOrder);
 }

@@ -17,6 +17,7 @@ const DT_SONAME = 14;
 const DT_RPATH = 15;
 const DT_RUNPATH = 29;
 const DT_FLAGS_1 = 0x6ffffffb;
+const DT_FILTER = 0x7fffffff;
 const DT_VERDEF = 0x6ffffffc;
 const DT_VERDEFNUM = 0x6ffffffd;
 const DT_VERNEED = 0x6ffffffe;
@@ -30,6 +31,7 @@ const TAGS: ReadonlySet<number> = new Set([
   DT_RPATH,
   DT_RUNPATH,
   DT_FLAGS_1,
+  DT_FILTER,
   DT_VERDEF,
   DT_VERDEFNUM,
   DT_VERNEED,
@@ -37,6 +39,8 @@ const TAGS: ReadonlySet<number> = new Set([
 ]);
 
 const DF_1_NODEFLIB = 0x800;
+/** `ELFOSABI_SYSV` and `ELFOSABI_GNU`: a loader of glibc takes no other. Source: glibc, `VALID_ELF_OSABI`. */
+const LINUX_ABIS: ReadonlySet<number> = new Set([0, 3]);
 const VER_FLG_BASE = 1;
 const VER_FLG_WEAK = 2;
 
@@ -49,8 +53,8 @@ const LARGEST_STRINGS = 64 * 1024 ** 2;
 /**
  * What a loader would read of `content`, a whole file. Undefined when it is no ELF file, or one that no loader takes
  * (object files, core dumps, unknown classes). Addresses are mapped through the `PT_LOAD` segments, as a loader does.
- * `versionsNeeded` leaves out weak needs and `versionsDefined` the base definition: loaders insist on neither.
- * Empty parts of search paths, which mean the working directory, are left out.
+ * `versionsNeeded` leaves out weak needs and `versionsDefined` the base definition: loaders insist on neither. What
+ * `DT_FILTER` names is needed; what `DT_AUXILIARY` names is not, because loaders go on without it.
  * Throws E_ARTIFACT_INVALID when a program or library refers to what is not in the file, or to absurdly much of it.
  * Source: System V ABI, "ELF Header", "Program Header", "Dynamic Section"; LSB, "Symbol Versioning".
  */
@@ -67,12 +71,13 @@ export function parseElfIn(content: ElfBytes): ElfFacts | undefined {
   return {
     machine: u16(file, 18),
     bits: file.bits,
+    ...(isForeign(file) ? { foreign: true as const } : {}),
     interpreter: readInterpreter(file, segments),
     ...(dynamic === undefined ? STATIC : readDynamic(file, segments, dynamic)),
   };
 }
 
-type DynamicFacts = Omit<ElfFacts, 'machine' | 'bits' | 'interpreter'>;
+type DynamicFacts = Omit<ElfFacts, 'machine' | 'bits' | 'foreign' | 'interpreter'>;
 
 const STATIC: DynamicFacts = {
   soname: undefined,
@@ -105,6 +110,10 @@ function openElf(view: ElfBytes): ElfFile | undefined {
   if ((fileClass !== 1 && fileClass !== 2) || (byteOrder !== 1 && byteOrder !== 2)) return undefined;
   const file: ElfFile = { view, bits: fileClass === 1 ? 32 : 64, littleEndian: byteOrder === 1 };
   return LOADABLE_TYPES.has(u16(file, 16)) ? file : undefined;
+}
+
+function isForeign({ view, littleEndian }: ElfFile): boolean {
+  return !littleEndian || !LINUX_ABIS.has(view.getUint8(7));
 }
 
 function readSegments(file: ElfFile): readonly Segment[] {
@@ -145,9 +154,11 @@ function readDynamic(file: ElfFile, segments: readonly Segment[], dynamic: Segme
   const runpath = text(DT_RUNPATH);
   return {
     soname: text(DT_SONAME),
-    needed: entries.filter(([tag]) => tag === DT_NEEDED).map(([, index]) => readString(strings, index)),
-    rpath: splitSearchPath(runpath === undefined ? text(DT_RPATH) : undefined),
-    runpath: splitSearchPath(runpath),
+    needed: entries
+      .filter(([tag]) => tag === DT_NEEDED || tag === DT_FILTER)
+      .map(([, index]) => readString(strings, index)),
+    rpath: (runpath === undefined ? text(DT_RPATH) : undefined)?.split(':') ?? [],
+    runpath: runpath?.split(':') ?? [],
     versionsNeeded: readNeededVersions(file, strings, { at: at(DT_VERNEED), count: values.get(DT_VERNEEDNUM) ?? 0 }),
     versionsDefined: readDefinedVersions(file, strings, { at: at(DT_VERDEF), count: values.get(DT_VERDEFNUM) ?? 0 }),
     noDefaultLibraries: hasFlag(values.get(DT_FLAGS_1), DF_1_NODEFLIB),
@@ -169,10 +180,6 @@ function readDynamicEntries(file: ElfFile, segment: Segment): readonly DynamicEn
     if (tag !== undefined && TAGS.has(tag)) entries.push([tag, word(file, at + width)]);
   }
   return entries;
-}
-
-function splitSearchPath(text: string | undefined): readonly string[] {
-  return (text ?? '').split(':').filter((part) => part !== '');
 }
 
 function hasFlag(flags: number | undefined, flag: number): boolean {

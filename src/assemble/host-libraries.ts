@@ -1,12 +1,12 @@
 import { dirname } from 'node:path/posix';
 import type { Architecture } from '../base/architecture.ts';
-import { hostDisk, type HostDisk } from './host-disk.ts';
+import type { HostDisk } from './host-disk.ts';
 import { USUAL_LOADER_FOLDERS } from './host-rules.ts';
 import { HostTree } from './host-tree.ts';
 import { followHostPath } from './host-way.ts';
 import type { CachedLibrary } from './ld-so-cache.ts';
 import { readLdSoConf } from './ld-so-conf.ts';
-import { asLoadable, librarySearch, type LibrarySearch, type LoadableFile } from './library-search.ts';
+import { asLoadable, librarySearch, type LibrarySearch, type LoadableFile, type LoadChain } from './library-search.ts';
 
 /** A library of this machine, found as its loader finds it. */
 export interface HostLibrary {
@@ -43,14 +43,12 @@ export function hostLibraries(disk: HostDisk, architecture: Architecture): HostL
     return search;
   };
   const find: HostLibraries['find'] = (file, library, loaders) => {
-    const own = searchNow().search(file, library);
-    if (own.found !== undefined && own.foundAt !== undefined) return { file: own.found, foundAt: own.foundAt };
-    if (file.elf.runpath.length > 0) return undefined;
-    for (const loader of loaders) {
-      const found = searchNow().searchRpath(loader, library);
-      if (found !== undefined) return { file: found, foundAt: `/${found.path}` };
-    }
-    return undefined;
+    const chain = [file, ...loaders].reduceRight<LoadChain | undefined>(
+      (loader, one) => ({ file: one, loader }),
+      undefined,
+    );
+    const { found, foundAt } = searchNow().search(chain ?? { file, loader: undefined }, library);
+    return found === undefined || foundAt === undefined ? undefined : { file: found, foundAt };
   };
   return {
     tree,
@@ -63,11 +61,6 @@ export function hostLibraries(disk: HostDisk, architecture: Architecture): HostL
       return isConfigured ? conf.files.map((path) => `/${path}`) : [];
     },
   };
-}
-
-/** The library that a program of this machine would get for `soname`; undefined where there is none for `architecture`. */
-export function findHostLibrary(soname: string, architecture: Architecture): HostLibrary | undefined {
-  return hostLibraries(hostDisk(), architecture).findByName(soname);
 }
 
 /** A file without any search path of its own. */

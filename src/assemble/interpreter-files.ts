@@ -76,7 +76,7 @@ function librariesOf(search: LibrarySearch, program: LoadableFile): readonly str
   const loaded = new Map([[program.path, program]]);
   for (const file of loaded.values()) {
     for (const library of file.elf.needed) {
-      const { found, foundAt } = search.search(file, library);
+      const { found, foundAt } = search.search({ file, loader: undefined }, library);
       if (found === undefined || foundAt === undefined) continue;
       loaded.set(found.path, loaded.get(found.path) ?? found);
       paths.add(foundAt);

@@ -1,5 +1,6 @@
 import { byteOrder } from '../base/byte-order.ts';
 import { linkTarget, nameOf, parentOf } from '../base/image-path.ts';
+import { matchesWildcard } from '../base/wildcard.ts';
 import { lookupIn } from './tree-lookup.ts';
 import type { TreeLookup } from './tree-lookup.ts';
 import type { Contents, FileEntry, Tree } from './tree.ts';
@@ -55,36 +56,8 @@ function included(lookup: TreeLookup, from: string, patterns: string): readonly 
     const pattern = nameOf(path);
     return lookup
       .names(folder)
-      .filter((name) => matches(pattern, name))
+      .filter((name) => matchesWildcard(pattern, name))
       .toSorted(byteOrder)
       .map((name) => `${folder}/${name}`);
   });
-}
-
-/**
- * `*` and `?` as glob(7) has them: neither matches a leading dot. On a mismatch only the last star is tried again, one
- * character further, so that no pattern takes more than the product of both lengths.
- */
-function matches(pattern: string, name: string): boolean {
-  if (name.startsWith('.') && !pattern.startsWith('.')) return false;
-  let at = 0;
-  let afterStar = -1;
-  let starFrom = 0;
-  for (let index = 0; index < name.length;) {
-    if (pattern[at] === '*') {
-      at += 1;
-      afterStar = at;
-      starFrom = index;
-    } else if (pattern[at] === '?' || pattern[at] === name[index]) {
-      at += 1;
-      index += 1;
-    } else if (afterStar >= 0) {
-      starFrom += 1;
-      at = afterStar;
-      index = starFrom;
-    } else {
-      return false;
-    }
-  }
-  return /^\**$/.test(pattern.slice(at));
 }

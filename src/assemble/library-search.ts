@@ -5,6 +5,7 @@ import { parentOf } from '../base/image-path.ts';
 import { defaultFolders } from './ld-so-cache.ts';
 import type { CachedLibrary } from './ld-so-cache.ts';
 import { lookupIn } from './tree-lookup.ts';
+import type { FoundEntry } from './tree-lookup.ts';
 import type { ElfFacts, FileEntry, Tree } from './tree.ts';
 
 /** An ELF file with a dynamic section, for the machine of the image. */
@@ -13,21 +14,31 @@ export interface LoadableFile {
   readonly elf: ElfFacts;
 }
 
+/** A file that is loaded, and what had it loaded; undefined for a program, and for what is loaded by name at run time. */
+export interface LoadChain {
+  readonly file: LoadableFile;
+  readonly loader: LoadChain | undefined;
+}
+
+/** How a loader comes to a library: by a path in its name, by search paths, by ld.so.cache, by its own folders. */
+export type SearchWay = 'path' | 'rpath' | 'runpath' | 'cache' | 'default';
+
 export interface SearchResult {
   readonly found: LoadableFile | undefined;
   /** The absolute path by which it was found, links and all. */
   readonly foundAt: string | undefined;
+  readonly way: SearchWay | undefined;
   /** Folders, absolute, in the loader's order, up to where it was found. */
   readonly searched: readonly string[];
-  /** Files of that name that a loader would pass over: for another machine, or no libraries. */
+  /** Files of that name that a loader passes over, because they are for another machine. */
   readonly unfit: readonly ImagePath[];
+  /** What a loader meets under that name and gives up at: no ELF file, a damaged one, or one for another system. */
+  readonly blockedBy: ImagePath | undefined;
 }
 
 export interface LibrarySearch {
-  /** Looks for a library or interpreter on behalf of `file`, as its loader would. */
-  search(file: LoadableFile, library: string): SearchResult;
-  /** Looks only where `DT_RPATH` of `loader` says, which counts for what it loads as well. */
-  searchRpath(loader: LoadableFile, library: string): LoadableFile | undefined;
+  /** Looks for a library or interpreter on behalf of `chain.file`, as its loader would. */
+  search(chain: LoadChain, library: string): SearchResult;
 }
 
 export interface SearchInput {
@@ -37,88 +48,122 @@ export interface SearchInput {
 }
 
 /**
- * The loader's search in `tree`, which must not change meanwhile: `DT_RPATH` where there is no `DT_RUNPATH`, `DT_RUNPATH`,
- * ld.so.cache, default folders. Folders of `glibc-hwcaps` are left out: what is only there is missing on older processors.
+ * The loader's search in `tree`, which must not change meanwhile: where the file has no `DT_RUNPATH`, `DT_RPATH` of it, of
+ * what loaded it, and so on; `DT_RUNPATH`; ld.so.cache; default folders. A name with a slash is a path.
+ * Folders of `glibc-hwcaps` are left out: what is only there is missing on older processors.
  * `$ORIGIN` is where a file really lies, so a library behind a link is looked at in its own folder.
- * Parts of search paths that are relative to the working directory lead nowhere. Source: ld.so(8).
+ * Parts of search paths that are relative to the working directory lead nowhere, since that may be any.
+ * Source: ld.so(8), and glibc, `_dl_map_new_object`, `open_verify` and `fillin_rpath` in `elf/dl-load.c`.
  */
 export function librarySearch(tree: Tree, { architecture, cache }: SearchInput): LibrarySearch {
   const lookup = lookupIn(tree);
   const cached = new Map(cache.toReversed().map(({ soname, path }) => [soname, path]));
-  const usual = defaultFolders(architecture);
-  const remembered = new Map<string, Map<string, SearchResult>>();
+  const usual = defaultFolders(architecture).map((folder): SearchPlace => ({ way: 'default', at: folder }));
+  const remembered = new Map<string, SearchResult>();
 
-  const fit = (file: FileEntry): LoadableFile | undefined => asLoadable(file, architecture);
-  const tryPaths = (library: string, own: readonly string[], isolated: boolean): SearchResult => {
-    const unfit: ImagePath[] = [];
+  const tryPlaces = (library: string, places: readonly SearchPlace[]): SearchResult => {
+    const unfit = new Set<ImagePath>();
     const searched: string[] = [];
-    const cachedPath = cached.get(library);
-    const inCache = cachedPath !== undefined && !(isolated && usual.includes(`/${parentOf(cachedPath.slice(1))}`));
-    for (const folder of [...own, ...(inCache ? [CACHE] : []), ...(isolated ? [] : usual)]) {
-      if (folder !== CACHE) searched.push(folder);
-      const path = folder === CACHE ? (cachedPath ?? '') : `${folder}/${library}`;
-      const file = lookup.find(path)?.file;
-      const found = file && fit(file);
-      if (found !== undefined) return { found, foundAt: path, searched, unfit };
-      if (file !== undefined) unfit.push(file.path);
+    for (const { way, at } of places) {
+      if (way !== 'cache') searched.push(at);
+      const path = way === 'cache' ? at : `${at === '/' ? '' : at}/${library}`;
+      const entry = lookup.find(path);
+      if (entry === undefined) continue;
+      const loadable = entry.file && asLoadable(entry.file, architecture);
+      const passed = { searched, unfit: [...unfit] };
+      if (loadable?.elf.dynamic === true)
+        return { found: loadable, foundAt: path, way, ...passed, blockedBy: undefined };
+      if (!isPassedOver(entry, architecture)) return { ...NOWHERE, ...passed, blockedBy: entry.path };
+      unfit.add(entry.path);
     }
-    return { found: undefined, foundAt: undefined, searched, unfit: [...new Set(unfit)] };
+    return { ...NOWHERE, searched, unfit: [...unfit] };
+  };
+  const atPath = (path: string): SearchResult => {
+    const entry = path.startsWith('/') ? lookup.find(path) : undefined;
+    const found = entry?.file && asLoadable(entry.file, architecture);
+    if (found !== undefined) return { ...NOWHERE, found, foundAt: path, way: 'path' };
+    return { ...NOWHERE, unfit: entry === undefined ? [] : [entry.path] };
   };
   return {
-    search(file, library) {
-      if (library.includes('/')) {
-        const named = library.startsWith('/') ? lookup.find(library)?.file : undefined;
-        return resultAt(library, named, named && fit(named));
-      }
-      const own = expandFolders(file, architecture, [...file.elf.rpath, ...file.elf.runpath]);
-      const isolated = file.elf.noDefaultLibraries;
-      const key = [isolated, ...own].join('\0');
-      const known = remembered.get(key) ?? new Map<string, SearchResult>();
-      remembered.set(key, known);
-      const result = known.get(library) ?? tryPaths(library, own, isolated);
-      known.set(library, result);
+    search(chain, library) {
+      const name = library.includes('$') ? substituted(library, chain.file, architecture) : library;
+      if (name.includes('/')) return atPath(name);
+      const { noDefaultLibraries: isolated } = chain.file.elf;
+      const own = ownPlaces(chain, architecture);
+      const key = [name, isolated, ...own.map(({ at }) => at)].join('\0');
+      const known = remembered.get(key);
+      if (known !== undefined) return known;
+      const path = cached.get(name);
+      const inCache = path !== undefined && !(isolated && usual.some(({ at }) => path.startsWith(`${at}/`)));
+      const result = tryPlaces(name, [
+        ...own,
+        ...(inCache ? [{ way: 'cache' as const, at: path }] : []),
+        ...(isolated ? [] : usual),
+      ]);
+      remembered.set(key, result);
       return result;
-    },
-    searchRpath(loader, library) {
-      for (const folder of expandFolders(loader, architecture, loader.elf.rpath)) {
-        const file = lookup.find(`${folder}/${library}`)?.file;
-        const found = file && fit(file);
-        if (found !== undefined) return found;
-      }
-      return undefined;
     },
   };
 }
 
-/** Stands for the cache among the folders; no folder is named so. */
-const CACHE = '';
+/** A folder, or for the cache the path that it gives. */
+interface SearchPlace {
+  readonly way: SearchWay;
+  readonly at: string;
+}
+
+const NOWHERE: SearchResult = {
+  found: undefined,
+  foundAt: undefined,
+  way: undefined,
+  searched: [],
+  unfit: [],
+  blockedBy: undefined,
+};
 
 /** The file as one that a loader of this architecture takes; undefined when it does not. */
 export function asLoadable(file: FileEntry, architecture: Architecture): LoadableFile | undefined {
   const { elf, path } = file;
   if (elf?.machine !== ARCHITECTURE_FACTS[architecture].elfMachine || elf.bits !== 64) return undefined;
-  return { path, elf };
+  return elf.foreign === true ? undefined : { path, elf };
 }
 
-function resultAt(path: string, file: FileEntry | undefined, found: LoadableFile | undefined): SearchResult {
-  const unfit = file !== undefined && found === undefined ? [file.path] : [];
-  return { found, foundAt: found && path, searched: [], unfit };
+/** Another class or machine is passed over, and anything else is fatal to the loader, a folder of that name included. */
+function isPassedOver({ file }: FoundEntry, architecture: Architecture): boolean {
+  const elf = file?.elf;
+  if (elf === undefined) return false;
+  if (elf.bits !== 64) return true;
+  return elf.foreign !== true && elf.machine !== ARCHITECTURE_FACTS[architecture].elfMachine;
 }
 
-function expandFolders(file: LoadableFile, architecture: Architecture, folders: readonly string[]): readonly string[] {
-  if (folders.length === 0) return folders;
+function ownPlaces(chain: LoadChain, architecture: Architecture): readonly SearchPlace[] {
+  const { file } = chain;
+  if (file.elf.runpath.length > 0) return placesOf(file, 'runpath', architecture);
+  const places: SearchPlace[] = [];
+  for (let link: LoadChain | undefined = chain; link !== undefined; link = link.loader) {
+    if (link.file.elf.rpath.length > 0) places.push(...placesOf(link.file, 'rpath', architecture));
+  }
+  return places;
+}
+
+function placesOf(file: LoadableFile, way: 'rpath' | 'runpath', architecture: Architecture): readonly SearchPlace[] {
+  return file.elf[way].flatMap((text) => {
+    const at = substituted(text, file, architecture);
+    return at.startsWith('/') ? [{ way, at: at.replace(/(?<=.)\/+$/, '') }] : [];
+  });
+}
+
+/** Source of the values: ld.so(8), "Dynamic string tokens", and `DL_DST_LIB` of Debian's glibc. */
+function substituted(text: string, file: LoadableFile, architecture: Architecture): string {
+  if (!text.includes('$')) return text;
   const { multiarch, machine } = ARCHITECTURE_FACTS[architecture];
   const values: Readonly<Record<string, string>> = {
     ORIGIN: `/${parentOf(file.path)}`,
     LIB: `lib/${multiarch}`,
     PLATFORM: machine,
   };
-  const expand = (text: string): string =>
-    text.replaceAll(
-      /\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM)(?!\w))/g,
-      (whole, braced: string, bare: string) => {
-        return values[braced ?? bare] ?? whole;
-      },
-    );
-  return folders.map(expand).filter((folder) => folder.startsWith('/'));
+  return text.replaceAll(
+    /\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM)(?!\w))/g,
+    (whole, braced: string | undefined, bare: string | undefined) => values[braced ?? bare ?? ''] ?? whole,
+  );
 }

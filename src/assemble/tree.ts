@@ -24,6 +24,8 @@ export interface FileEntry extends EntryMetadata {
   readonly digest: Digest;
   /** Present exactly when the content is an ELF file that a loader may load. */
   readonly elf?: ElfFacts | undefined;
+  /** Why no loader takes an ELF file that says it is a program or library: it is cut short, or refers to nothing. */
+  readonly elfFault?: string | undefined;
 }
 
 export interface DirectoryEntry extends EntryMetadata {
@@ -48,12 +50,15 @@ export interface ElfFacts {
   readonly machine: number;
   /** 32 or 64. */
   readonly bits: 32 | 64;
+  /** For another system: big-endian, or an OS ABI that is not Linux's. A loader that meets such a file gives up. */
+  readonly foreign?: true | undefined;
   /** `PT_INTERP`: only programs have one. */
   readonly interpreter?: string | undefined;
   readonly soname?: string | undefined;
   readonly needed: readonly string[];
-  /** `DT_RPATH`, split at colons. Empty where `runpath` is present. */
+  /** `DT_RPATH`, split at colons; an empty part is the working directory. Has none where `runpath` is present. */
   readonly rpath: readonly string[];
+  /** `DT_RUNPATH`, likewise. One that is there but empty has one empty part. */
   readonly runpath: readonly string[];
   /** Versions needed of libraries: `{ 'libc.so.6': ['GLIBC_2.34'] }`. */
   readonly versionsNeeded: Readonly<Record<string, readonly string[]>>;

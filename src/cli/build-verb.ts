@@ -13,12 +13,14 @@ import { wantedArchitectures } from './architectures.ts';
 import { artifactSupply } from './artifact-supply.ts';
 import type { CommandContext } from './command-context.ts';
 import type { BuildFlags } from './command-line.ts';
+import type { CompletedRecipe, Completion } from '../add-missing-libraries.ts';
 import { missingLockfile } from './lock-verb.ts';
 import { outputPaths, type OutputPaths } from './output-paths.ts';
 import { knownLockfile, knownRecipe, withPipeline } from './pipeline.ts';
 
 /** `rootcellar build`, `build-rootfs`. */
 export async function buildVerb(context: CommandContext, path: string, flags: BuildFlags): Promise<number> {
+  refuseContradiction(flags);
   const recipe = await knownRecipe(path, context);
   const architectures = wantedArchitectures(recipe, flags.arch);
   const outputs = await outputPaths({ output: flags.output, name: recipe.name, architectures });
@@ -33,7 +35,17 @@ export async function buildVerb(context: CommandContext, path: string, flags: Bu
   return 0;
 }
 
+function refuseContradiction({ locked, offline, addMissing }: BuildFlags): void {
+  if (addMissing !== true || (locked !== true && offline !== true)) return;
+  const fault = locked === true ? 'it writes what --locked forbids' : 'it asks the network, which --offline forbids';
+  throw new RootcellarError('E_USAGE', `--add-missing: ${fault}`, { hint: 'leave one of the two out' });
+}
+
+/** Told what is missing before the error. */
+type OnMissing = BuildRequest['onMissing'];
+
 interface Builds {
+  readonly onMissing?: OnMissing;
   readonly architectures: readonly Architecture[];
   readonly outputs: OutputPaths;
   readonly flags: BuildFlags;
@@ -43,33 +55,63 @@ interface Builds {
 export async function buildRecipe(
   recipe: Recipe,
   architecture: Architecture,
-  pipeline: PipelineContext,
+  { pipeline, onMissing }: { readonly pipeline: PipelineContext; readonly onMissing?: OnMissing },
 ): Promise<Image> {
-  const builds = { architectures: [architecture], outputs: new Map<Architecture, string>(), flags: {} };
+  const builds = { architectures: [architecture], outputs: new Map<Architecture, string>(), flags: {}, onMissing };
   const [image] = await buildAll(recipe, builds, pipeline);
   if (image === undefined) throw new Error('unreachable: one architecture gave no image');
   return image;
 }
 
 async function buildAll(recipe: Recipe, builds: Builds, context: PipelineContext): Promise<readonly Image[]> {
-  const { architectures, outputs, flags } = builds;
+  const { architectures, flags } = builds;
   const pipeline = { ...context, ...(await artifactSupply(recipe, flags)) };
   const known = await knownLockfile(recipe, pipeline.store);
-  const lock = known.lock ?? (flags.locked === true ? missingLockfile(recipe) : await newLockfile(recipe, pipeline));
-  checkDrift(lock.recipe, recipe);
-  for (const architecture of architectures) lockedTarget(lock, architecture);
+  const present = known.lock ?? (flags.locked === true ? missingLockfile(recipe) : await newLockfile(recipe, pipeline));
+  checkDrift(present.recipe, recipe);
+  for (const architecture of architectures) lockedTarget(present, architecture);
+  if (flags.addMissing === true) {
+    const { recipe: completed, lock } = await complete({ recipe, lock: present, architectures }, pipeline);
+    return buildEach(completed, lock, { builds, pipeline, isCanonical: false });
+  }
+  return buildEach(recipe, present, { builds, pipeline, isCanonical: known.isCanonical });
+}
+
+async function complete(start: Completion, pipeline: PipelineContext): Promise<CompletedRecipe> {
+  const { addMissingLibraries } = await import('../add-missing-libraries.ts');
+  const completed = await addMissingLibraries(start, pipeline);
+  for (const library of completed.added) {
+    const shown = typeof library === 'string' ? library : JSON.stringify(library);
+    pipeline.progress({
+      kind: 'warning',
+      message: `\`${start.recipe.file}\`: ${shown} was added to \`shared_objects\``,
+    });
+  }
+  return completed;
+}
+
+interface Building {
+  readonly builds: Builds;
+  /** Whether the lockfile is written as it would be written again. */
+  readonly isCanonical: boolean;
+  readonly pipeline: PipelineContext;
+}
+
+async function buildEach(recipe: Recipe, lock: Lockfile, building: Building): Promise<readonly Image[]> {
+  const { builds, pipeline, isCanonical } = building;
+  const { architectures, outputs, flags, onMissing } = builds;
   const images: Image[] = [];
   const lacking: Problem[] = [];
   for (const architecture of architectures) {
     const output = outputs.get(architecture);
     try {
       const built = output === undefined ? await findBuilt({ recipe, lock, architecture }, pipeline) : undefined;
-      images.push(built ?? (await makeImage({ recipe, lock, architecture, output }, pipeline)));
+      images.push(built ?? (await makeImage({ recipe, lock, architecture, output, onMissing }, pipeline)));
     } catch (error) {
       lacking.push(...lackingProblems(error));
     }
     // After each: what one build has found out must not be lost when the next one fails.
-    const isWritten = known.isCanonical && hasIdentities(lock, images);
+    const isWritten = isCanonical && hasIdentities(lock, images);
     if (flags.locked !== true && !isWritten) await writeLockfile(lockfilePath(recipe), withIdentities(lock, images));
   }
   if (lacking.length > 0) throw RootcellarError.ofProblems(lacking);

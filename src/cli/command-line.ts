@@ -99,6 +99,7 @@ function defineBuild(command: Command, run: Run): Command {
     .option('--locked', 'fail where the lockfile would have to be written')
     .option('--offline', 'use no network: artifacts come from the vendor folder or the store')
     .option('--vendor <folder>', 'folder that `vendor` has filled (default: `vendor` beside the recipe)')
+    .option('--add-missing', 'put libraries that are missing into `shared_objects` of the recipe, and lock it again')
     .action(async (recipe: string, flags: CommonFlags & BuildFlags) => {
       const { buildVerb } = await import('./build-verb.ts');
       await run(flags, (context) => buildVerb(context, recipe, flags));
@@ -172,6 +173,13 @@ function addLookingVerbs(program: Command, run: Run): void {
       const { diffVerb } = await import('./diff-verb.ts');
       await run(flags, (context) => diffVerb(context, { before, after, flags }));
     });
+  addVerb(program, 'explain <image> <thing>', {
+    summary: 'why a library, module, file, package or system call is there, missing, or denied',
+    example: 'explain python libssl.so.3',
+  }).action(async (image: string, thing: string, flags: CommonFlags) => {
+    const { explainVerb } = await import('./explain-verb.ts');
+    await run(flags, (context) => explainVerb(context, image, thing));
+  });
   addVerifyVerb(program, run);
   addVerb(program, 'doctor', {
     summary: 'what this machine can do, and what to do about the rest',
@@ -215,6 +223,7 @@ export interface BuildFlags {
   readonly arch?: readonly string[];
   readonly output?: string;
   readonly locked?: boolean;
+  readonly addMissing?: boolean;
   readonly offline?: boolean;
   readonly vendor?: string;
 }

@@ -16,7 +16,7 @@ export async function namedImage(word: string, pipeline: PipelineContext): Promi
   }
   if (!isRecipe(word)) return findImage(pipeline.store, word, pipeline.hostArchitecture);
   const { buildRecipe } = await import('./build-verb.ts');
-  return buildRecipe(await openRecipe(word), pipeline.hostArchitecture, pipeline);
+  return buildRecipe(await openRecipe(word), pipeline.hostArchitecture, { pipeline });
 }
 
 /** A path with a slash or the ending of YAML; a bare name is always an image, whatever lies in the current folder. */

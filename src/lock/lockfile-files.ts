@@ -75,7 +75,8 @@ async function holds(path: string, content: Uint8Array): Promise<boolean> {
   return result.kind === 'content' && Buffer.compare(result.content, content) === 0;
 }
 
-async function replaceFile(path: string, content: Uint8Array): Promise<void> {
+/** Replaces or makes a file so that at any instant there is the old one or the new one. */
+export async function replaceFile(path: string, content: Uint8Array): Promise<void> {
   const temporary = halfMadeFile(path);
   try {
     const file = await open(temporary, 'wx', 0o644);

@@ -7,12 +7,14 @@ import { digestOf, isDigest } from '../base/digest.ts';
 import type { Digest } from '../base/digest.ts';
 import { parseImagePath } from '../base/image-path.ts';
 import { parseTime } from '../base/time-text.ts';
+import { SONAME } from '../recipe/library-names.ts';
 import type {
   DebArtifact,
   Epoch,
   HostContent,
   HostFile,
   Interpreter,
+  SharedObject,
   SignedIndex,
   WheelArtifact,
   WheelOrigin,
@@ -79,21 +81,25 @@ function lockedTarget(architecture: Architecture): z.ZodType<LockedTarget> {
         .superRefine(refuseRepeated)
         .optional(),
       wheels: z.array(wheel()).superRefine(refuseRepeated),
+      shared_objects: z.array(sharedObject()).min(1).optional(),
       host_files: z.array(hostFile()).superRefine(refuseRepeatedPath).optional(),
       host_folders: z.array(absolutePath()).optional(),
       diff_id: digest().optional(),
     })
-    .transform(
-      ({ compilers, host_files: files, host_folders: folders = [], diff_id: diffId, ...target }): LockedTarget => ({
+    .transform((read): LockedTarget => {
+      const { compilers, host_files: files, host_folders: folders = [], ...others } = read;
+      const { shared_objects: sharedObjects, diff_id: diffId, ...target } = others;
+      return {
         ...target,
         interpreter: target.interpreter,
         debs: inNameOrder(target.debs),
         wheels: inNameOrder(target.wheels),
         ...(compilers === undefined ? {} : { compilers: inNameOrder(compilers) }),
+        ...(sharedObjects === undefined ? {} : { sharedObjects }),
         ...(files === undefined ? {} : { host: hostContent(files, folders) }),
         diffId,
-      }),
-    );
+      };
+    });
 }
 
 function inNameOrder<T extends { readonly name: string }>(artifacts: readonly T[]): readonly T[] {
@@ -207,6 +213,10 @@ function refuseRepeatedPath(files: readonly { readonly path: string }[], context
   const repeated = files.findIndex(({ path }) => seen.size === seen.add(path).size);
   if (repeated < 0) return;
   context.addIssue({ code: 'custom', path: [repeated, 'path'], message: 'is there twice' });
+}
+
+function sharedObject(): z.ZodType<SharedObject> {
+  return z.strictObject({ soname: text(SONAME, 'the soname of a library'), path: absolutePath(), from: line() });
 }
 
 function refuseRepeated(artifacts: readonly { readonly name: string }[], context: z.RefinementCtx): void {

@@ -70,6 +70,7 @@ function targetJson(target: LockedTarget): Json {
     compilers: target.compilers?.toSorted((a, b) => byteOrder(a.name, b.name)).map(debJson),
     host_files: target.host?.files.toSorted((a, b) => byteOrder(a.path, b.path)).map(hostFileJson),
     host_folders: target.host?.folders.toSorted(byteOrder),
+    shared_objects: target.sharedObjects?.map((wanted) => ({ ...wanted })),
     diff_id: target.diffId,
   };
 }

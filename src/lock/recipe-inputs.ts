@@ -32,7 +32,7 @@ export function assemblyInputs(inputs: Inputs): Inputs {
   return membersOf(inputs, others);
 }
 
-const RESOLVED: readonly string[] = ['base', 'python'];
+const RESOLVED: readonly string[] = ['base', 'python', 'shared_objects'];
 
 function membersOf(inputs: Inputs, keys: readonly string[]): Inputs {
   return Object.fromEntries(Object.entries(inputs).filter(([key]) => keys.includes(key)));
@@ -43,6 +43,8 @@ function recipeInputs(recipe: Recipe): Inputs {
     name: recipe.name,
     architectures: recipe.architectures,
     base: baseInputs(recipe.base),
+    shared_objects: recipe.sharedObjects === undefined ? undefined : { ...recipe.sharedObjects },
+    allow_missing: recipe.allowMissing,
     python: recipe.python === undefined ? undefined : pythonInputs(recipe.python),
     files: Object.fromEntries(recipe.files.map((file) => [`/${file.path}`, fileInputs(file)])),
     trim: recipe.trim,

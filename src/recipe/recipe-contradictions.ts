@@ -10,6 +10,8 @@ type Path = readonly PropertyKey[];
 
 const LISTS: readonly Path[] = [
   ['architectures'],
+  ['shared_objects'],
+  ['allow_missing'],
   ['base', 'debian', 'packages'],
   ['base', 'debian', 'components'],
   ['base', 'host', 'python_lib_path'],

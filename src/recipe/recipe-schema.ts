@@ -7,8 +7,9 @@ import type { Json } from '../base/canonical-json.ts';
 import type { ImagePath } from '../base/image-path.ts';
 import { hostSchema, type HostDocument } from './host-schema.ts';
 import { DEFAULT_LIMITS } from './recipe.ts';
-import type { DebianBase, Limits, SandboxSettings, SyscallSettings } from './recipe.ts';
+import type { DebianBase, Limits, SandboxSettings, SharedObjects, SyscallSettings } from './recipe.ts';
 import { address, fileMode, imagePath, recipePath } from './recipe-paths.ts';
+import { libraryPattern, sharedObjectsSchema } from './library-names.ts';
 import { duration, size } from './recipe-quantities.ts';
 import { architecture, choice, count, word } from './recipe-values.ts';
 import { pythonSchema } from './python-schema.ts';
@@ -26,6 +27,8 @@ export interface RecipeDocument {
   readonly name: string;
   readonly architectures: readonly Architecture[];
   readonly base: DebianBase | ({ readonly kind: 'host' } & HostDocument);
+  readonly sharedObjects?: SharedObjects | undefined;
+  readonly allowMissing?: readonly string[] | undefined;
   readonly python: PythonDocument | undefined;
   readonly files: Readonly<Record<ImagePath, FileContent>>;
   readonly trim?: readonly string[];
@@ -51,6 +54,12 @@ export function recipeSchema(vocabulary: SyscallVocabulary): z.ZodType<RecipeDoc
       }),
       architectures: z.array(architecture()).min(1).optional().transform(inArchitectureOrder),
       base: baseSchema(),
+      shared_objects: sharedObjectsSchema().optional(),
+      allow_missing: z
+        .array(libraryPattern())
+        .min(1)
+        .optional()
+        .meta({ description: 'Libraries that may be missing although something needs them.' }),
       python: pythonSchema().optional(),
       files: z
         .record(imagePath(), fileSchema())
@@ -59,9 +68,16 @@ export function recipeSchema(vocabulary: SyscallVocabulary): z.ZodType<RecipeDoc
       trim: z.array(trimRule()).optional(),
       sandbox: sandboxSchema(vocabulary).prefault({}),
     })
-    .transform(({ python, files, trim, ...rest }): RecipeDocument => {
-      const trimmed = trim === undefined || trim.length === 0 ? {} : { trim: inByteOrder(trim) };
-      return { ...rest, python, files: files ?? {}, ...trimmed };
+    .transform((document): RecipeDocument => {
+      const { python, files, trim, shared_objects: sharedObjects, allow_missing: allowMissing, ...rest } = document;
+      return {
+        ...rest,
+        ...(sharedObjects === undefined ? {} : { sharedObjects }),
+        ...(allowMissing === undefined ? {} : { allowMissing: inByteOrder(allowMissing) }),
+        python,
+        files: files ?? {},
+        ...(trim === undefined || trim.length === 0 ? {} : { trim: inByteOrder(trim) }),
+      };
     });
 }
 

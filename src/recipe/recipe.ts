@@ -12,6 +12,10 @@ export interface Recipe {
   readonly file: string;
   readonly architectures: readonly Architecture[];
   readonly base: DebianBase | HostBase;
+  /** Left out where the recipe has none for any architecture. */
+  readonly sharedObjects?: SharedObjects | undefined;
+  /** Names of libraries that may be missing although something needs them, or patterns with `*` and `?`; in byte order. */
+  readonly allowMissing?: readonly string[] | undefined;
   readonly python: PythonRequirements | undefined;
   readonly files: readonly RecipeFile[];
   /** Names of sets, globs, and globs after `!` for what stays, in byte order; left out: nothing is trimmed. */
@@ -25,6 +29,9 @@ export interface Recipe {
 export function recipeWord({ file }: Pick<Recipe, 'file'>): string {
   return basename(file) === 'recipe.yaml' ? dirname(file) : file;
 }
+
+/** Libraries that the image shall have, by soname, in byte order. */
+export type SharedObjects = Readonly<Partial<Record<Architecture, readonly string[]>>>;
 
 export interface DebianBase {
   readonly kind: 'debian';

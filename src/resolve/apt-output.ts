@@ -36,10 +36,13 @@ export interface IndexTarget {
 
 export const TARGET_FORMAT = '$(CREATED_BY)\t$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(METAKEY)\t$(FILENAME)';
 
-export function parseIndexTargets(output: string): readonly IndexTarget[] {
+export function parseIndexTargets(
+  output: string,
+  wanted: 'Packages' | 'Contents-deb' = 'Packages',
+): readonly IndexTarget[] {
   return output.split('\n').flatMap((line) => {
     const [kind, repository, suite, component, metaKey, file] = line.split('\t');
-    if (kind !== 'Packages' || repository === undefined || suite === undefined || component === undefined) return [];
+    if (kind !== wanted || repository === undefined || suite === undefined || component === undefined) return [];
     if (metaKey === undefined || file === undefined) return [];
     return [{ repository, suite, component, metaKey, file }];
   });

@@ -45,6 +45,9 @@ export interface AptRoot {
   /** Has this run and later ones start from nothing. False when there was nothing of an earlier run. */
   readonly forgetLists: () => Promise<boolean>;
   readonly setPins: (pins: WantedVersions) => Promise<void>;
+  /** A text that was kept for these sources by `keepText`; undefined when there is none. */
+  readonly keptText: (name: string) => Promise<string | undefined>;
+  readonly keepText: (name: string, text: string) => Promise<void>;
   /** Undefined when there is no such file. */
   readonly read: (file: string) => Promise<Uint8Array | undefined>;
   readonly stream: (file: string) => AsyncIterable<Uint8Array>;
@@ -152,6 +155,8 @@ function aptRoot(folder: string, { settings, architecture }: AptRootOptions): Ap
     keepLists: () => keepLists(cache, lists, settings),
     forgetLists: () => forgetLists(cache, lists),
     setPins: (pins) => writeFile(join(folder, 'etc/apt/preferences.d/rootcellar.pref'), pinPreferences(pins)),
+    keptText: (name) => readIfThere(join(cache, name)),
+    keepText: (name, text) => keepText(cache, name, text),
     read: (file) => readFile(file).catch(undefinedWhenMissing),
     stream: (file) => createReadStream(file, { highWaterMark: 1024 ** 2 }),
   };
@@ -199,6 +204,14 @@ async function forgetLists(cache: string, lists: string): Promise<boolean> {
   await rm(lists, { recursive: true, force: true });
   await mkdir(join(lists, 'partial'), { recursive: true });
   return true;
+}
+
+/** Whoever reads meanwhile gets the old text or the new one. */
+async function keepText(cache: string, name: string, text: string): Promise<void> {
+  await mkdir(cache, { recursive: true });
+  const half = halfMadeFile(join(cache, name));
+  await writeFile(half, text);
+  await rename(half, join(cache, name));
 }
 
 async function copyFiles(from: string, to: string): Promise<void> {

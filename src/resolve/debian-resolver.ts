@@ -88,7 +88,8 @@ export async function choosePackages(root: AptRoot, request: DebianRequest): Pro
   };
 }
 
-async function updateIndexes(root: AptRoot, request: DebianRequest): Promise<void> {
+/** Gets the indexes of `request.sources`. Errors as of `resolveDebian`. */
+export async function updateIndexes(root: AptRoot, request: DebianRequest): Promise<void> {
   await root.setSources(request.sources);
   await root.restoreLists();
   const { exitCode, stdout, stderr } = await root.run('apt-get', ['update']);

@@ -42,6 +42,17 @@ export interface ResolvedTarget {
   readonly compilers?: readonly DebArtifact[] | undefined;
   /** What this machine brings; undefined where the base is Debian. */
   readonly host?: HostContent | undefined;
+  /** In byte order of soname. Left out where the recipe wants none. */
+  readonly sharedObjects?: readonly SharedObject[] | undefined;
+}
+
+/** A library that the recipe wants by soname. */
+export interface SharedObject {
+  readonly soname: string;
+  /** Absolute, where the loader finds it: `/usr/lib/x86_64-linux-gnu/libssl.so.3`. */
+  readonly path: string;
+  /** What brings it: the name of a locked package. */
+  readonly from: string;
 }
 
 /** Everything that an image gets from the machine it is locked on. */

@@ -2,7 +2,7 @@ import { noProgress } from '../base/progress.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { HostPython } from './host-machine.ts';
 import type { UnpackedInterpreter } from './image-interpreter.ts';
-import type { ResolvedTarget, ResolverVersion, WheelArtifact } from './resolution.ts';
+import type { HostContent, ResolvedTarget, ResolverVersion, SharedObject, WheelArtifact } from './resolution.ts';
 import { resolvePython } from './resolve-python.ts';
 import type { TargetRequest, TargetResult } from './resolve-recipe.ts';
 
@@ -28,9 +28,26 @@ export async function resolveHost(request: TargetRequest): Promise<TargetResult>
   progress({ kind: 'advance', step: 'resolve', done: {}, detail: `files of this machine for ${architecture}` });
   const { wheels } = resolution;
   const warn = (message: string): void => progress({ kind: 'warning', message });
-  const host = await machine.collect({ ...asked, python, wheels: wheels.map(({ name }) => name), warn });
-  const target: ResolvedTarget = { interpreter: python.interpreter, indexes: [], debs: [], wheels, host };
+  const sonames = recipe.sharedObjects?.[architecture] ?? [];
+  const host = await machine.collect({ ...asked, python, wheels: wheels.map(({ name }) => name), sonames, warn });
+  const sharedObjects = sonames.length === 0 ? {} : { sharedObjects: foundObjects(sonames, host) };
+  const target: ResolvedTarget = {
+    interpreter: python.interpreter,
+    indexes: [],
+    debs: [],
+    wheels,
+    host,
+    ...sharedObjects,
+  };
   return { target, resolver: resolution.resolver, reasons: resolution.reasons };
+}
+
+/** Where the files that were collected have them: a name that is not there was refused before. */
+function foundObjects(sonames: readonly string[], { files }: HostContent): readonly SharedObject[] {
+  return sonames.flatMap((soname) => {
+    const found = files.find(({ kind, path }) => kind !== 'left_out' && path.endsWith(`/${soname}`));
+    return found === undefined ? [] : [{ soname, path: found.path, from: 'this machine' }];
+  });
 }
 
 interface HostWheels extends Pick<TargetResult, 'reasons'> {

@@ -14,8 +14,9 @@ import {
 } from './agreement.ts';
 import { DEBIAN_KEYRING, readMachineApt, withAptRoot, type AptRoot, type MachineApt } from './apt-root.ts';
 import { lacksCompiler } from './compiler-choice.ts';
-import { availableVersions, resolveDebian, type DebianRequest, type DebianResolution } from './debian-resolver.ts';
+import { availableVersions, type DebianRequest, type DebianResolution } from './debian-resolver.ts';
 import { sourcesForSuite } from './debian-sources.ts';
+import { resolveSystem } from './debian-system.ts';
 import { newestDate, withOwnEpochs } from './epoch.ts';
 import { resolveCompilers, unpackForHost, type HostRequest } from './host-interpreter.ts';
 import type { HostMachine } from './host-machine.ts';
@@ -182,7 +183,13 @@ async function resolveTarget(request: DebianTargetRequest): Promise<TargetResult
   return await withAptRoot({ ...request, machine: request.apt }, async (root) => {
     const debian = debianRequest(request, architecture);
     progress({ kind: 'advance', step: 'resolve', done: {}, detail: `debian packages for ${architecture}` });
-    const resolution = await resolveDebian(root, debian);
+    const { sharedObjects, ...resolution } = await resolveSystem({
+      recipe: request.recipe,
+      architecture,
+      debian,
+      root,
+      settings,
+    });
     const { debs, indexes } = keptIndexes(resolution, previous?.targets.get(architecture));
     const reasons = await debianReasons(root, debs, request);
     const interpreter = interpreterOf(debs);
@@ -197,7 +204,8 @@ async function resolveTarget(request: DebianTargetRequest): Promise<TargetResult
         ? await unpackInterpreter({ ...request, root, debian, interpreter: own })
         : await unpackForHost(hostRequest(request), own);
     const python = await resolvePython({ ...request, interpreter, findInterpreter });
-    const target = { interpreter, indexes, debs, wheels: python?.wheels ?? [] };
+    const wheels = python?.wheels ?? [];
+    const target = { interpreter, indexes, debs, wheels, ...(sharedObjects && { sharedObjects }) };
     return { target, resolver: python?.resolver, reasons: new Map([...reasons, ...(python?.reasons ?? [])]) };
   });
 }

@@ -46,6 +46,7 @@ function encodeEntry(entry: Entry, origin: number, numbers: ReadonlyMap<Digest, 
       ? ['f', path, mode, uid, gid, mtime, origin, entry.size, hexOf(entry.digest)]
       : ['n', path, mode, uid, gid, mtime, origin, number];
   if (entry.elf !== undefined) row.push({ ...entry.elf });
+  else if (entry.elfFault !== undefined) row.push(entry.elfFault);
   return row;
 }
 
@@ -77,6 +78,7 @@ function decodeEntry(row: readonly unknown[], origins: readonly string[], conten
 }
 
 function decodeFile(file: Omit<FileEntry, 'kind' | 'elf'>, elf: unknown): FileEntry {
+  if (typeof elf === 'string') return { kind: 'file', ...file, elfFault: elf };
   return elf === undefined ? { kind: 'file', ...file } : { kind: 'file', ...file, elf: decodeElf(elf) };
 }
 
@@ -91,6 +93,7 @@ function decodeElf(value: unknown): ElfFacts {
   return {
     machine: numberFrom(facts['machine']),
     bits: facts['bits'] === 32 ? 32 : 64,
+    ...(facts['foreign'] === true ? { foreign: true } : {}),
     ...(facts['interpreter'] === undefined ? {} : { interpreter: textFrom(facts['interpreter']) }),
     ...(facts['soname'] === undefined ? {} : { soname: textFrom(facts['soname']) }),
     needed: textsFrom(facts['needed']),

@@ -53,7 +53,9 @@ async function assemble(debs: readonly ToyDeb[], options: Partial<AssembleInput>
     ownFiles: () => [],
     contents: store,
     sink: store,
-    packageOf: () => undefined,
+    sharedObjects: [],
+    allowMissing: [],
+    packagesOf: async () => new Map(),
     ...options,
   });
   const text = (path: string): string => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkClosure, closureError } from '../../src/assemble/elf-closure.ts';
-import type { MissingLibrary } from '../../src/assemble/elf-closure.ts';
+import { checkClosure } from '../../src/assemble/elf-closure.ts';
+import type { ClosureReport, MissingLibrary } from '../../src/assemble/elf-closure.ts';
 import { cachedLibraries } from '../../src/assemble/ld-so-cache.ts';
 import type { CachedLibrary } from '../../src/assemble/ld-so-cache.ts';
 import type { ElfFacts } from '../../src/assemble/tree.ts';
@@ -11,8 +11,17 @@ type Files = Readonly<Record<string, ElfFacts | string>>;
 const DEFAULT_FOLDERS = ['/lib/x86_64-linux-gnu', '/usr/lib/x86_64-linux-gnu', '/lib', '/usr/lib'];
 const A = elfFacts({ soname: 'liba.so' });
 
+/** Each file is of a package of its own. */
+function ownPackage(path: string): string {
+  return path;
+}
+
 function missing(files: Files, cache: readonly CachedLibrary[] = []): readonly MissingLibrary[] {
-  return checkClosure(treeOf(files).tree, { architecture: 'amd64', cache });
+  return checkClosure(treeOf(files, ownPackage).tree, { architecture: 'amd64', cache }).missing;
+}
+
+function report(files: Files, originOf = ownPackage): ClosureReport {
+  return checkClosure(treeOf(files, originOf).tree, { architecture: 'amd64', cache: [] });
 }
 
 function needs(library: string, facts: Partial<ElfFacts> = {}): ElfFacts {
@@ -55,21 +64,35 @@ describe('checkClosure()', () => {
       {
         library: 'liba.so',
         version: undefined,
+        at: undefined,
+        has: [],
         neededBy: ['opt/a', 'opt/b'],
         searched: [...DEFAULT_FOLDERS, '/opt/libs'],
         unfit: [],
+        blockedBy: [],
       },
     ]);
   });
 
-  it('does not take a library for another machine, a linker script or a dangling link, and names them', () => {
+  it('passes over a library for another machine or class and a dangling link, and names them', () => {
     const files = {
       x: needs('liba.so'),
+      'lib/x86_64-linux-gnu/liba.so': elfFacts({ machine: 3, bits: 32 }),
       'lib/liba.so': elfFacts({ machine: 183 }),
-      'usr/lib/liba.so': 'GROUP(liba.so.1)',
       'usr/lib/x86_64-linux-gnu/liba.so': '-> nowhere',
     };
-    expect(missing(files)).toMatchObject([{ library: 'liba.so', unfit: ['lib/liba.so', 'usr/lib/liba.so'] }]);
+    const unfit = ['lib/liba.so', 'lib/x86_64-linux-gnu/liba.so'];
+    expect(missing(files)).toMatchObject([{ library: 'liba.so', unfit }]);
+    expect(missing({ ...files, 'usr/lib/liba.so': A })).toEqual([]);
+  });
+
+  it.each<[string, ElfFacts | string]>([
+    ['a linker script', 'GROUP(liba.so.1)'],
+    ['a library for another system', elfFacts({ foreign: true })],
+    ['a file without a dynamic section', elfFacts({ dynamic: false })],
+  ])('does not look behind %s, because a loader gives up there', (_, what) => {
+    const files = { x: needs('liba.so'), 'lib/liba.so': what, 'usr/lib/liba.so': A };
+    expect(missing(files)).toMatchObject([{ library: 'liba.so', blockedBy: ['lib/liba.so'], unfit: [] }]);
   });
 
   it('does not look at ELF files for other machines, nor at static ones', () => {
@@ -112,11 +135,82 @@ describe('checkClosure()', () => {
     expect(missing(files).map(({ library }) => library)).toEqual(['libz.so']);
   });
 
+  it('counts what a program has loaded before, by name and by soname', () => {
+    const files = {
+      'app/x': elfFacts({ interpreter: '/app/ld.so', needed: ['libb.so', 'libc.so'], runpath: ['$ORIGIN/libs'] }),
+      'app/ld.so': elfFacts(),
+      'app/libs/libb.so': elfFacts({ soname: 'libown.so.1' }),
+      'app/libs/libc.so': elfFacts({ needed: ['libb.so', 'libown.so.1'] }),
+    };
+    expect(missing(files)).toEqual([]);
+  });
+
+  it('loads what is for newer processors where its baseline twin is loaded', () => {
+    const files = {
+      'app/x': needs('libb.so', { rpath: ['$ORIGIN/libs'] }),
+      'app/libs/libb.so': elfFacts(),
+      'app/libs/glibc-hwcaps/x86-64-v3/libb.so': needs('liba.so'),
+      'app/libs/liba.so': A,
+    };
+    expect(missing(files)).toEqual([]);
+    expect(missing({ ...files, 'app/libs/liba.so': elfFacts({ machine: 183 }) })).toHaveLength(1);
+  });
+
+  it('lets DT_RPATH of the program count for modules that are loaded at run time', () => {
+    const files = {
+      'opt/conda/bin/python': elfFacts({ interpreter: '/x', rpath: ['$ORIGIN/../lib'] }),
+      x: elfFacts(),
+      'opt/conda/lib/liba.so': A,
+      'opt/conda/lib/python3.13/m.so': needs('liba.so'),
+    };
+    const { tree } = treeOf(files, ownPackage);
+    const input = { architecture: 'amd64', cache: [] } as const;
+    expect(checkClosure(tree, input).missing).toHaveLength(1);
+    expect(checkClosure(tree, { ...input, program: '/opt/conda/bin/python' }).missing).toEqual([]);
+  });
+
+  it('takes a library that the same package, or another Python package, has elsewhere for one that is loaded before', () => {
+    const java = { 'usr/lib/jvm/lib/libjava.so': needs('libjvm.so'), 'usr/lib/jvm/lib/server/libjvm.so': elfFacts() };
+    const preloaded = [
+      { library: 'libjvm.so', at: 'usr/lib/jvm/lib/server/libjvm.so', neededBy: ['usr/lib/jvm/lib/libjava.so'] },
+    ];
+    expect(report(java, () => 'jre 21')).toMatchObject({ missing: [], preloaded });
+    expect(missing(java)).toHaveLength(1);
+    const site = 'usr/local/lib/python3.13/dist-packages';
+    const torch = { [`${site}/vision/_C.so`]: needs('libc10.so'), [`${site}/torch/lib/libc10.so`]: elfFacts() };
+    expect(report(torch)).toMatchObject({ missing: [], preloaded: [{ library: 'libc10.so' }] });
+  });
+
+  it('lets nothing be loaded before a program is', () => {
+    const files = { 'opt/x': needs('liba.so', { interpreter: '/ld.so' }), 'ld.so': elfFacts(), 'opt/liba.so': A };
+    expect(report(files, () => 'one')).toMatchObject({ missing: [{ library: 'liba.so' }], preloaded: [] });
+  });
+
+  it('passes over Python packages’ files for another C library, while the image has none', () => {
+    const site = 'usr/local/lib/python3.13/dist-packages';
+    const module = `${site}/x/musl.so`;
+    const program = `${site}/x/android`;
+    const files = {
+      [module]: needs('libc.musl-x86_64.so.1'),
+      [program]: elfFacts({ interpreter: '/system/bin/linker64' }),
+    };
+    expect(report(files)).toMatchObject({ missing: [], otherSystem: [program, module] });
+    expect(report({ 'opt/musl.so': needs('libc.musl-x86_64.so.1') })).toMatchObject({ missing: [{}], otherSystem: [] });
+    const musl = { ...files, 'lib/ld-musl-x86_64.so.1': elfFacts() };
+    expect(report(musl)).toMatchObject({ missing: [{ library: 'libc.musl-x86_64.so.1' }] });
+  });
+
+  it('does not look at debugging symbols', () => {
+    expect(
+      missing({ 'usr/lib/debug/.build-id/1.debug': needs('liba.so'), 'opt/x.so.debug': needs('liba.so') }),
+    ).toEqual([]);
+  });
+
   it('names a version that the library at hand lacks, unless it defines none at all', () => {
     const user = needs('liba.so', { versionsNeeded: { 'liba.so': ['A_1', 'A_2'] } });
     const old = elfFacts({ versionsDefined: ['A_1'] });
     expect(missing({ x: user, 'usr/lib/liba.so': old })).toMatchObject([
-      { library: 'liba.so', version: 'A_2', neededBy: ['x'] },
+      { library: 'liba.so', version: 'A_2', neededBy: ['x'], at: 'usr/lib/liba.so', has: ['A_1'] },
     ]);
     expect(missing({ x: user, 'usr/lib/liba.so': A })).toEqual([]);
   });
@@ -125,29 +219,5 @@ describe('checkClosure()', () => {
     expect(missing({ x: needs('constructor'), 'usr/lib/constructor': elfFacts({ versionsDefined: ['V'] }) })).toEqual(
       [],
     );
-  });
-});
-
-describe('closureError()', () => {
-  it('names library, needers, folders and package', () => {
-    const users = Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [`opt/${name}`, needs('libssl.so.3')]));
-    const error = closureError(missing(users), (library) => (library === 'libssl.so.3' ? 'libssl3t64' : undefined));
-    expect(error.code).toBe('E_LIBRARY_MISSING');
-    expect(error.message).toBe(
-      '`libssl.so.3`: is needed by `/opt/a`, `/opt/b`, `/opt/c` and 2 more, but is not in ld.so.cache, ' +
-        '`/lib/x86_64-linux-gnu`, `/usr/lib/x86_64-linux-gnu`, `/lib`, `/usr/lib`',
-    );
-    expect(error.hint).toBe('add libssl3t64 to base.debian.packages');
-  });
-
-  it('says where to ask when no package is known, and tells every library', () => {
-    const files = { x: elfFacts({ needed: ['liba.so', 'libb.so'], interpreter: '/lib/ld-musl-x86_64.so.1' }) };
-    const error = closureError(missing(files), () => undefined);
-    expect(error.problems.map(({ hint }) => hint)).toEqual([
-      'apt-file search /lib/ld-musl-x86_64.so.1',
-      'apt-file search /liba.so',
-      'apt-file search /libb.so',
-    ]);
-    expect(error.message).toBe('`/lib/ld-musl-x86_64.so.1`: is needed by `/x`, but there is no such file in the image');
   });
 });

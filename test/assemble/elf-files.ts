@@ -13,6 +13,8 @@ export interface ElfDescription {
   readonly versionsNeeded?: Readonly<Record<string, readonly string[]>>;
   readonly versionsDefined?: readonly string[];
   readonly flags1?: number;
+  readonly filter?: string;
+  readonly auxiliary?: string;
   /** Of `versionsNeeded`, those that are weak. */
   readonly weakVersions?: readonly string[];
   /** Overrides DT_VERNEEDNUM. */
@@ -85,6 +87,8 @@ export function elfFile(description: ElfDescription): Buffer {
   text(14, description.soname);
   text(15, description.rpath);
   text(29, description.runpath);
+  text(0x7fffffff, description.filter);
+  text(0x7ffffffd, description.auxiliary);
   if (description.flags1 !== undefined) entries.push([0x6ffffffb, description.flags1]);
   if (verneed.length > 0) {
     entries.push([0x6ffffffe, BASE + append(Buffer.concat(verneed))]);

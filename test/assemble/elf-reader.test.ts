@@ -31,11 +31,12 @@ describe('parseElf()', () => {
     expect(parseElf(content)).toEqual({
       machine,
       bits,
+      ...(littleEndian ? {} : { foreign: true }),
       interpreter: '/lib/ld.so',
       soname: 'libown.so.1',
       needed: ['libc.so.6', 'libz.so.1'],
       rpath: [],
-      runpath: ['$ORIGIN/../lib', '/opt/lib'],
+      runpath: ['$ORIGIN/../lib', '', '/opt/lib'],
       versionsNeeded: { 'libc.so.6': ['GLIBC_2.34', 'GLIBC_2.4'], 'libz.so.1': ['ZLIB_1.2'] },
       versionsDefined: ['OWN_1', 'OWN_2'],
       noDefaultLibraries: true,
@@ -45,6 +46,25 @@ describe('parseElf()', () => {
 
   it('keeps DT_RPATH where there is no DT_RUNPATH', () => {
     expect(parseElf(elfFile({ rpath: '/a:/b' }))).toMatchObject({ rpath: ['/a', '/b'], runpath: [] });
+  });
+
+  it('tells an empty DT_RUNPATH, which hides DT_RPATH, from none', () => {
+    expect(parseElf(elfFile({ rpath: '/a', runpath: '' }))).toMatchObject({ rpath: [], runpath: [''] });
+  });
+
+  it('counts what DT_FILTER names as needed, and not what DT_AUXILIARY names', () => {
+    const filters = { filter: 'libf.so.1', auxiliary: 'liba.so.1' };
+    expect(parseElf(elfFile({ needed: ['libc.so.6'], ...filters }))?.needed).toEqual(['libc.so.6', 'libf.so.1']);
+  });
+
+  it.each([
+    ['FreeBSD', 9, true],
+    ['System V', 0, undefined],
+    ['GNU', 3, undefined],
+  ])('says whether a library with the OS ABI of %s is for another system', (_, osAbi, foreign) => {
+    const content = elfFile({});
+    content.writeUInt8(osAbi, 7);
+    expect(parseElf(content)?.foreign).toBe(foreign);
   });
 
   it('leaves out versions that are needed weakly only', () => {

@@ -18,8 +18,14 @@ export function elfFacts(facts: Partial<ElfFacts> = {}): ElfFacts {
   return { machine: 62, bits: 64, ...nothing, noDefaultLibraries: false, dynamic: true, ...facts };
 }
 
-/** Values: ELF facts, a link (`-> target`), or the text of a file. Folders come by themselves. */
-export function treeOf(files: Readonly<Record<string, ElfFacts | string>>): FilledTree {
+/**
+ * Values: ELF facts, a link (`-> target`), or the text of a file. Folders come by themselves. `originOf`
+ * tells the package of each file; they are all of one when it is left out.
+ */
+export function treeOf(
+  files: Readonly<Record<string, ElfFacts | string>>,
+  originOf: (path: string) => string = () => 'test',
+): FilledTree {
   const tree = new Map<string, Entry>();
   const contents = new Map<string, Uint8Array>();
   for (const [path, what] of Object.entries(files)) {
@@ -32,7 +38,8 @@ export function treeOf(files: Readonly<Record<string, ElfFacts | string>>): Fill
     }
     const text = Buffer.from(typeof what === 'string' ? what : path);
     const elf = typeof what === 'string' ? undefined : what;
-    tree.set(path, { ...METADATA, kind: 'file', path, size: text.length, digest: digestOf(text), elf });
+    const facts = { ...METADATA, origin: originOf(path), size: text.length, digest: digestOf(text), elf };
+    tree.set(path, { ...facts, kind: 'file', path });
     contents.set(digestOf(text), text);
   }
   return { tree, contents: contentsOf((digest) => contents.get(digest)) };

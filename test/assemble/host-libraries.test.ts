@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { findHostLibrary, hostLibraries } from '../../src/assemble/host-libraries.ts';
+import { hostDisk } from '../../src/assemble/host-disk.ts';
+import { hostLibraries } from '../../src/assemble/host-libraries.ts';
 import { parseArchitecture } from '../../src/base/architecture.ts';
 import { toyHost } from './host-disks.ts';
 import { elfFacts } from './elf-trees.ts';
@@ -44,8 +45,9 @@ describe('hostLibraries()', () => {
 
   it('finds the C library of the real machine', () => {
     const architecture = parseArchitecture(process.arch) ?? 'amd64';
-    const found = findHostLibrary('libc.so.6', architecture);
+    const libraries = hostLibraries(hostDisk(), architecture);
+    const found = libraries.findByName('libc.so.6');
     expect(found?.file.elf.soname).toBe('libc.so.6');
-    expect(findHostLibrary('libdoes-not-exist.so.1', architecture)).toBeUndefined();
+    expect(libraries.findByName('libdoes-not-exist.so.1')).toBeUndefined();
   });
 });

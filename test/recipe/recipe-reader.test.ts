@@ -163,7 +163,7 @@ name: z
       '4:48 E_RECIPE_VALUE `base.debian.packages[1]` must be the name of a Debian package, without version or architecture, got `"python3=3"` (write for example `python3`)',
       '4:64 E_RECIPE_VALUE `base.debian.packages` has `apt` twice (remove one of the two)',
       '4:78 E_RECIPE_VALUE `base.debian.mirror` must be an address that starts with `https://`, `http://` or `file://` (remove it to use the settings of this machine)',
-      '5:1 E_RECIPE_KEY this version does not support `shared_objects` yet (remove `shared_objects`)',
+      '5:17 E_RECIPE_VALUE `shared_objects` must not be empty (add an element, or remove the key)',
       '7:17 E_RECIPE_PATH `python.requirements` leaves the folder of the recipe: `"../../etc/passwd"` (copy the file beside the recipe and write for example `python-requirements.txt`)',
       '8:3 E_RECIPE_KEY unknown key `python.requirments` (did you mean `requirements`?)',
       '10:3 E_RECIPE_VALUE `files["etc/x"]` must be the absolute path of a file in the image, without `..`, `.` and doubled slashes (write for example `/etc/nsswitch.conf`)',
@@ -275,7 +275,7 @@ name: z
     ],
     [
       `name: x\n${BASE}constructor: 1`,
-      '3:1 E_RECIPE_KEY unknown key `constructor` (write one of `name`, `architectures`, `base`, `python`, `files`, `trim`, `sandbox`)',
+      '3:1 E_RECIPE_KEY unknown key `constructor` (write one of `name`, `architectures`, `base`, `shared_objects`, `allow_missing`, `python`, `files`, `trim`, `sandbox`)',
     ],
   ])('refuses %j with one error', (text, problem) => {
     expect(problemsOf(text)).toEqual([problem]);

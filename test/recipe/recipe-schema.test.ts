@@ -9,7 +9,18 @@ it('recipeJsonSchemaText() is what recipes/recipe.schema.json holds (else: npm r
 });
 
 it('recipeKeys() gives the keys of each map', () => {
-  expect(recipeKeys([])).toEqual(['name', 'architectures', 'base', 'python', 'files', 'trim', 'sandbox']);
+  expect(recipeKeys([])).toEqual([
+    'name',
+    'architectures',
+    'base',
+    'shared_objects',
+    'allow_missing',
+    'python',
+    'files',
+    'trim',
+    'sandbox',
+  ]);
+  expect(recipeKeys(['shared_objects', 0])).toEqual(['amd64', 'arm64']);
   expect(recipeKeys(['base', 'debian'])).toEqual(['suite', 'packages', 'mirror', 'components']);
   expect(recipeKeys(['files', '/etc/x'])).toEqual(['from', 'text', 'mode']);
   expect(recipeKeys(['no', 'such'])).toEqual([]);

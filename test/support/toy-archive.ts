@@ -34,6 +34,8 @@ export interface ToyArchiveOptions {
   readonly architectures?: readonly string[];
   /** `Date` of the InRelease files. */
   readonly date?: string;
+  /** Whether the suites have Contents indexes. */
+  readonly contents?: boolean;
 }
 
 /**
@@ -152,11 +154,23 @@ async function publishSuite({
       );
       const packages = Buffer.from(mine.map((stanza) => `${stanza.text}\n`).join(''));
       indexes.set(`${component}/binary-${architecture}/Packages`, packages);
+      if (options.contents === true) {
+        indexes.set(`${component}/Contents-${architecture}`, contentsIndex(debs, component, architecture));
+      }
     }
   }
   const release = releaseText({ suite, components, architectures, indexes, date: options.date ?? DATE });
   for (const [path, content] of indexes) workshop.server.files.set(`/debian/dists/${suite}/${path}`, { content });
   await sign(release, suite, { ...workshop, home: 'gpg' });
+}
+
+function contentsIndex(debs: readonly ToyDeb[], component: string, architecture: string): Uint8Array {
+  const rows = new Map<string, string[]>();
+  for (const deb of debs) {
+    if ((deb.component ?? 'main') !== component || deb.architecture !== architecture) continue;
+    for (const path of Object.keys(deb.files ?? {})) rows.set(path, [...(rows.get(path) ?? []), `libs/${deb.name}`]);
+  }
+  return Buffer.from([...rows].map(([path, names]) => `${path.padEnd(50)} ${names.join(',')}\n`).join(''));
 }
 
 async function publishDeb(deb: ToyDeb, { folder, server, debs }: Workshop): Promise<string> {

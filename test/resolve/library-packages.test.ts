@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { libraryPackage } from '../../src/assemble/library-packages.ts';
+import { libraryPackage } from '../../src/resolve/library-packages.ts';
 
 it.each([
   ['libstdc++.so.6', 'trixie', 'libstdc++6'],
