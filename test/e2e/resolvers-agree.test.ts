@@ -127,7 +127,7 @@ describe('uv and pip', { timeout: 300_000 }, () => {
     expect(byPip.differences).toEqual(byUv.differences);
     expect(byUv.targets.get('amd64')?.wheels.length).toBeGreaterThan(LINES.length);
     const files = byPip.targets.get('arm64')?.wheels.map(({ file }) => file);
-    expect(files?.filter((file) => file.endsWith('_aarch64.whl')).length).toBeGreaterThan(3);
+    expect(files?.filter((file) => file.endsWith('_aarch64.whl')).length).toBeGreaterThan(2);
     expect(files?.filter((file) => file.includes('x86_64'))).toEqual([]);
   });
 });
