@@ -153,7 +153,7 @@ static int enter_directory(struct inside *inside)
 
 static int confine_by_landlock(struct inside *inside)
 {
-	int version = landlock_confine();
+	int version = landlock_confine(inside->plan->executable_tmp);
 
 	if (version < 0)
 		return -1;

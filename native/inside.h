@@ -84,6 +84,6 @@ int landlock_version(void);
  * Forbids whatever a program in a cell has no need for.  Returns the ABI that
  * is in force, 0 if the kernel has no Landlock, or -1 and errno.
  */
-int landlock_confine(void);
+int landlock_confine(bool executable_tmp);
 
 #endif

@@ -78,11 +78,13 @@ static int allow_beneath(int ruleset, const char *path, uint64_t rights)
 	return (int)answer;
 }
 
-int landlock_confine(void)
+int landlock_confine(bool executable_tmp)
 {
 	int version = landlock_version();
 	uint64_t all = fs_rights(version);
 	uint64_t read = FS_READ_FILE | FS_READ_DIR;
+	uint64_t tmp = all & ~(FS_MAKE_CHAR | FS_MAKE_BLOCK |
+			       (executable_tmp ? 0 : FS_EXECUTE));
 	int ruleset, answer = -1;
 
 	if (version == 0)
@@ -91,8 +93,7 @@ int landlock_confine(void)
 	if (ruleset < 0)
 		return -1;
 	if (allow_beneath(ruleset, "/", FS_EXECUTE | read) == 0 &&
-	    allow_beneath(ruleset, "/tmp", all & ~(FS_EXECUTE | FS_MAKE_CHAR |
-						   FS_MAKE_BLOCK)) == 0 &&
+	    allow_beneath(ruleset, "/tmp", tmp) == 0 &&
 	    allow_beneath(ruleset, "/dev", read | FS_WRITE_FILE) == 0 &&
 	    syscall(SYS_landlock_restrict_self, ruleset, 0) == 0)
 		answer = version;

@@ -135,8 +135,10 @@ static enum plan_fault program(struct cursor *from, struct plan *plan)
 	return PLAN_OK;
 }
 
-static enum plan_fault limits(struct cursor *from, struct plan *plan)
+static enum plan_fault limits(struct cursor *from, struct plan *plan,
+			      bool executable_tmp)
 {
+	plan->executable_tmp = executable_tmp;
 	return value(take_u64(from, &plan->wall_ms) &&
 		     take_u64(from, &plan->cpu_ms) &&
 		     take_u64(from, &plan->output_bytes) &&
@@ -216,7 +218,7 @@ static enum plan_fault cpu(struct cursor *from, struct plan *plan)
 	return PLAN_OK;
 }
 
-static enum plan_fault record(enum plan_tag tag, bool optional,
+static enum plan_fault record(enum plan_tag tag, uint16_t flags,
 			      struct cursor *from, struct plan *plan)
 {
 	switch (tag) {
@@ -235,7 +237,8 @@ static enum plan_fault record(enum plan_tag tag, bool optional,
 	case PLAN_PROGRAM:
 		return program(from, plan);
 	case PLAN_LIMITS:
-		return limits(from, plan);
+		return limits(from, plan,
+			      (flags & PLAN_EXECUTABLE_TMP) != 0);
 	case PLAN_RLIMIT:
 		return rlimit(from, plan);
 	case PLAN_FILTER:
@@ -244,7 +247,7 @@ static enum plan_fault record(enum plan_tag tag, bool optional,
 		return path_row(from, plan->directories,
 				&plan->directory_count, PLAN_DIRECTORIES);
 	case PLAN_CGROUP_SETTING:
-		return setting(from, plan, optional);
+		return setting(from, plan, (flags & PLAN_OPTIONAL) != 0);
 	case PLAN_CGROUP_READING:
 		return reading(from, plan);
 	case PLAN_CGROUP_CPU:
@@ -279,6 +282,19 @@ static bool may_repeat(enum plan_tag tag)
 	}
 }
 
+/* The flags that a record of this kind may have. */
+static uint16_t flags_of(enum plan_tag tag)
+{
+	switch (tag) {
+	case PLAN_CGROUP_SETTING:
+		return PLAN_OPTIONAL;
+	case PLAN_LIMITS:
+		return PLAN_EXECUTABLE_TMP;
+	default:
+		return 0;
+	}
+}
+
 static bool take_header(struct cursor *from, enum plan_tag *tag,
 			uint16_t *flags, struct cursor *body)
 {
@@ -289,8 +305,7 @@ static bool take_header(struct cursor *from, enum plan_tag *tag,
 	    !take_u32(from, &length) || length > from->left)
 		return false;
 	if (number == 0 || number >= PLAN_TAGS ||
-	    (*flags & (uint16_t)~PLAN_OPTIONAL) != 0 ||
-	    (*flags != 0 && number != PLAN_CGROUP_SETTING))
+	    (*flags & (uint16_t)~flags_of((enum plan_tag)number)) != 0)
 		return false;
 	*tag = (enum plan_tag)number;
 	*body = (struct cursor){ from->next, length };
@@ -333,7 +348,7 @@ enum plan_fault plan_decode(const unsigned char *bytes, size_t length,
 		    (seen[tag] && !may_repeat(tag)))
 			return PLAN_BAD_RECORD;
 		seen[tag] = true;
-		fault = record(tag, flags != 0, &body, plan);
+		fault = record(tag, flags, &body, plan);
 		if (fault != PLAN_OK)
 			return fault;
 	}

@@ -48,6 +48,8 @@ enum plan_tag {
 
 /* Flag of a PLAN_CGROUP_SETTING: that the file is missing is no fault. */
 #define PLAN_OPTIONAL 1u
+/* Flag of PLAN_LIMITS: what is written to /tmp may be executed, for builds. */
+#define PLAN_EXECUTABLE_TMP 2u
 
 struct plan_rlimit {
 	uint32_t resource;
@@ -87,6 +89,7 @@ struct plan {
 	uint64_t tmp_bytes;
 	uint64_t tmp_inodes;
 	uint64_t denials;
+	bool executable_tmp;
 	struct plan_rlimit rlimits[PLAN_RLIMITS];
 	size_t rlimit_count;
 	struct sock_filter filter[BPF_MAXINSNS];

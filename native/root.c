@@ -130,7 +130,8 @@ static int attach_and_forget(int tree, unsigned int attributes, int folder)
 }
 
 /*
- * noexec: nothing that a run has written is ever mapped as code.  The keeper
+ * noexec: nothing that a run has written is ever mapped as code.  Only a
+ * build, which runs what it has just compiled, goes without.  The keeper
  * looks at it when the run is over.
  */
 int root_mount_tmp(struct inside *inside)
@@ -140,7 +141,8 @@ int root_mount_tmp(struct inside *inside)
 		.inodes = inside->plan->tmp_inodes,
 		.mode = "1777",
 		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-			      MOUNT_ATTR_NOEXEC,
+			      (inside->plan->executable_tmp ?
+			       0 : MOUNT_ATTR_NOEXEC),
 	});
 
 	return inside->tmp_tree < 0 ? -1 :

@@ -4,6 +4,7 @@ import type { Tree } from './assemble/tree.ts';
 import type { Architecture } from './base/architecture.ts';
 import type { Digest } from './base/digest.ts';
 import { checkPromise, checkSizes, findBuilt, lockedTarget } from './built-image.ts';
+import { provideBuiltWheels } from './built-wheels.ts';
 import { compileArtifacts, type CompiledArtifacts } from './compile-artifacts.ts';
 import { generatedContents } from './generated-contents.ts';
 import { imageManifest, ownFiles, type ImageIdentity } from './image-files.ts';
@@ -50,6 +51,7 @@ export async function buildImage(request: BuildRequest, context: PipelineContext
   if (existing !== undefined) return existingImage(existing, request, context);
 
   await checkSizes(context.store, target);
+  await provideBuiltWheels({ recipe, lock, architecture, target }, context);
   const prepared = await prepareArtifacts({ recipe, architecture, target, format: lock.format }, context);
   const compiled = await compileArtifacts({ recipe, lock, architecture, target, prepared }, context);
   const assembled = await assembleImage({ ...request, target, key, compiled }, context);

@@ -40,7 +40,8 @@ export async function fetchArtifacts(request: FetchRequest, context: PipelineCon
 
 const COPIES = 2;
 
-async function takeAll(
+/** Brings those that the vendor folder has into the store. */
+export async function takeAll(
   artifacts: readonly Artifact[],
   { store, signal, progress, vendor }: PipelineContext,
 ): Promise<ReadonlyMap<Artifact, VendoredState>> {

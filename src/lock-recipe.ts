@@ -13,6 +13,7 @@ import type { Recipe } from './recipe/recipe.ts';
 import { lacksCompiler } from './resolve/compiler-choice.ts';
 import type { Resolution } from './resolve/resolution.ts';
 import type { ResolverSettings, Upgrade } from './resolve/resolver-settings.ts';
+import type { WheelBuilder } from './resolve/wheel-builder.ts';
 
 export interface LockRequest {
   readonly recipe: Recipe;
@@ -88,12 +89,18 @@ async function resolveAgain(request: Relock, context: PipelineContext): Promise<
   const { resolveRecipe } = await import('./resolve/resolve-recipe.ts');
   const settings = await resolverSettings(context);
   const resolving = { recipe, previous, isCurrent, architectures: missing, upgrade, settings };
-  if (recipe.base.kind !== 'host') return resolveRecipe(resolving);
+  if (recipe.base.kind !== 'host') return resolveRecipe({ ...resolving, builder: await builderFor(recipe, context) });
   const { lockingMachine } = await import('./check-host-files.ts');
   const machine = await lockingMachine(context);
   const resolution = await resolveRecipe({ ...resolving, host: machine.host });
   await machine.remember();
   return resolution;
+}
+
+/** Undefined where nothing is to be built from source. */
+async function builderFor(recipe: Recipe, context: PipelineContext): Promise<WheelBuilder | undefined> {
+  if ((recipe.python?.buildFromSource ?? []).length === 0) return undefined;
+  return (await import('./wheel-factory.ts')).wheelBuilder(recipe, context);
 }
 
 /** One lockfile has one recipe: an architecture that was locked for an earlier text of it cannot stay beside a new one. */

@@ -11,7 +11,8 @@ import { prepareHost } from './prepare-host.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import type { Recipe } from './recipe/recipe.ts';
 import type { Artifact, HostPart } from './resolve/resolution.ts';
-import { openArtifact, verifyArtifact } from './store/artifacts.ts';
+import { hasArtifact, openArtifact, verifyArtifact } from './store/artifacts.ts';
+import type { Store } from './store/store.ts';
 import { readUnpacked, writeUnpacked } from './store/unpacked.ts';
 
 export interface PrepareRequest {
@@ -65,6 +66,18 @@ export async function prepareArtifacts(
   for (const { key, unpacked } of await unpackMissing(missing, request, context)) found.set(key, unpacked);
   const packages = keyed.map(({ artifact, key }) => ({ artifact, key, unpacked: required(found.get(key)) }));
   return [...packages, ...(await prepareHost(request, context))];
+}
+
+/** The locked artifacts that the store has in no form, so that they must be had from somewhere. */
+export async function missingArtifacts(request: PrepareRequest, store: Store): Promise<readonly Artifact[]> {
+  const missing: Artifact[] = [];
+  for (const artifact of [...request.target.debs, ...request.target.wheels]) {
+    const isThere =
+      (await hasArtifact(store, artifact.digest, artifact.size)) ||
+      (await readUnpacked(store, unpackedKey(artifact, request))) !== undefined;
+    if (!isThere) missing.push(artifact);
+  }
+  return missing;
 }
 
 /** What decides the unpacked form: the bytes, the format, and for a wheel where Python wants it. */

@@ -1,15 +1,11 @@
-import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { RootcellarError } from './base/rootcellar-error.ts';
+import { CELL_PATH, cellCgroups, cellIdentities, checkPrivilege } from './cell-host.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import type { Limits } from './recipe/recipe.ts';
 import type { Interpreter } from './resolve/resolution.ts';
-import { sweepCgroups } from './run/cgroup-sweep.ts';
-import { planCgroups, type CgroupPlan } from './run/cgroup-plan.ts';
-import { probeCgroups } from './run/cgroup-probe.ts';
 import { cellEnvironment, type Variables } from './run/cell-environment.ts';
+import type { CgroupPlan } from './run/cgroup-plan.ts';
 import { cellLimits, resourceLimits } from './run/cell-limits.ts';
 import { launchCell, type CellOutcome, type ForwardedSignal } from './run/launch-cell.ts';
 import { programPath, type LaunchPlan, type ProgramFile } from './run/launch-plan.ts';
@@ -52,26 +48,13 @@ export interface RunningProgram {
   readonly forward: (signal: ForwardedSignal) => void;
 }
 
-/** The launcher, as `make -C native` builds it: beside `dist/` in the package. */
-export const CELL_PATH: string = join(import.meta.dirname, '../native/build/cell');
-
-/** Where uids of running cells are reserved, for the whole host. */
-const RUN_FOLDER = '/run/rootcellar';
-/** A stretch that no distribution, no container manager and no subuid file hands out by default. */
-const FIRST_UID = 1_900_000_000;
-const UIDS = 65_536;
-/** What the control groups of all runs are called, up to a random part. */
-const GROUP_PREFIX = 'rootcellar-';
-/** Groups younger than this may belong to a run that is just being set up. */
-const STALE_MS = 60_000;
-
 /**
  * Image + policy + program → report. The program runs in a cell of its own, which is gone when the report is there.
  * Throws E_SANDBOX where this host can give no cell: then nothing was run. How the program fared is told by the report.
  */
 export async function startProgram(request: RunRequest, context: PipelineContext): Promise<RunningProgram> {
   const { image, stdio, input, cancel } = request;
-  checkPrivilege();
+  checkPrivilege('rootcellar run …');
   const manifest = readManifest(image.manifest);
   const limits = { ...manifest.sandbox.limits, ...request.limits };
   const root = await materialiseRootfs(context.store, image, { progress: context.progress, signal: context.signal });
@@ -80,23 +63,6 @@ export async function startProgram(request: RunRequest, context: PipelineContext
   const { outcome, forward } = launchCell({ plan, cellPath: CELL_PATH, stdio, input, signal: cancel });
   const report = outcome.then((ended) => reportOf(ended, request, limits));
   return { report, facts: async () => (await outcome).facts, forward };
-}
-
-function checkPrivilege(): void {
-  if (process.geteuid?.() === 0) return;
-  throw new RootcellarError('E_SANDBOX', 'a cell: this version makes cells of tier A only, which need root', {
-    hint: 'sudo rootcellar run …',
-  });
-}
-
-async function cellCgroups(limits: Limits, now: number): Promise<CgroupPlan> {
-  const host = await probeCgroups();
-  const cgroups = planCgroups(host, `${GROUP_PREFIX}${randomUUID()}`, limits);
-  await sweepCgroups(host, { prefix: GROUP_PREFIX, madeBefore: now * 1000 - STALE_MS });
-  if (cgroups !== undefined) return cgroups;
-  throw new RootcellarError('E_SANDBOX', 'a cell: no control group can limit its memory and processes here', {
-    hint: 'rootcellar doctor',
-  });
 }
 
 interface PlanParts {
@@ -109,7 +75,6 @@ interface PlanParts {
 
 function launchPlan({ request, manifest, limits, root, cgroups }: PlanParts): LaunchPlan {
   const { program } = request;
-  mkdirSync(RUN_FOLDER, { recursive: true, mode: 0o700 });
   return {
     root,
     arguments: [...interpreterWords(manifest, program), ...request.arguments],
@@ -117,7 +82,7 @@ function launchPlan({ request, manifest, limits, root, cgroups }: PlanParts): La
     workingDirectory: '/tmp',
     hostname: 'cell',
     program: program.kind === 'file' ? program.file : undefined,
-    identities: { firstUid: FIRST_UID, count: UIDS, lockFile: join(RUN_FOLDER, 'uids') },
+    identities: cellIdentities(),
     limits: cellLimits(limits),
     resourceLimits: resourceLimits(limits),
     cgroups,

@@ -2,6 +2,7 @@ import { ARCHITECTURES, type Architecture } from './base/architecture.ts';
 import { digestOf, hexOf } from './base/digest.ts';
 import { formatSize } from './base/units.ts';
 import { checkSizes, lockedTarget } from './built-image.ts';
+import { provideBuiltWheels } from './built-wheels.ts';
 import { fetchArtifacts } from './fetch-artifacts.ts';
 import { lockedArtifacts } from './lock/locked-artifacts.ts';
 import type { Lockfile } from './lock/lockfile.ts';
@@ -49,6 +50,10 @@ async function fillFolder(request: VendorRequest, context: PipelineContext): Pro
   const { lock, architectures, folder, prune } = request;
   const targets = architectures.map((architecture) => lockedTarget(lock, architecture));
   for (const target of targets) await checkSizes(context.store, target);
+  for (const architecture of architectures) {
+    const target = lockedTarget(lock, architecture);
+    await provideBuiltWheels({ recipe: request.recipe, lock, architecture, target }, context);
+  }
   if (targets.some(({ host }) => host !== undefined)) {
     const message = 'base.host: files of this machine are not vendored: a build reads them where they are';
     context.progress({ kind: 'warning', message, hint: 'build on this machine, or in the same stage of a Dockerfile' });

@@ -32,6 +32,10 @@ const EFFECT_FILES: readonly string[] = [
   'assemble/host-disk.ts',
   'assemble/xz-process.ts',
   'base/half-made-file.ts',
+  'build-cell.ts',
+  'build-environment.ts',
+  'build-wheel.ts',
+  'cell-host.ts',
   'cli/artifact-supply.ts',
   'cli/build-rootfs.ts',
   'cli/command-context.ts',
@@ -58,6 +62,8 @@ const EFFECT_FILES: readonly string[] = [
   'recipe/recipe-location.ts',
   'resolve/apt-root.ts',
   'resolve/deb-files.ts',
+  'resolve/git-program.ts',
+  'resolve/git-repository.ts',
   'resolve/http-client.ts',
   'resolve/image-interpreter.ts',
   'resolve/index-answer.ts',
@@ -67,6 +73,7 @@ const EFFECT_FILES: readonly string[] = [
   'resolve/pip-resolver.ts',
   'resolve/python-index.ts',
   'resolve/run-tool.ts',
+  'resolve/source-resolver.ts',
   'resolve/temporary-folder.ts',
   'resolve/uv-resolver.ts',
   'run-program.ts',
@@ -98,6 +105,7 @@ const EFFECT_FILES: readonly string[] = [
   'store/verify-generations.ts',
   'store/verify-image.ts',
   'store/verify-store.ts',
+  'wheel-factory.ts',
 ];
 
 const EFFECT_MODULES =

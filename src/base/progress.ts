@@ -1,6 +1,7 @@
 /** The steps of the pipeline that a person can watch, in the order in which they happen. */
 export type StepName =
   | 'resolve'
+  | 'wheel'
   | 'download'
   | 'unpack'
   | 'copy'

@@ -13,6 +13,7 @@ export const ERROR_CODES = {
   E_REQUIREMENT_CONFLICT: 'the requirements contradict each other',
   E_REQUIREMENT_NO_WHEEL: 'there is no wheel for this interpreter and architecture',
   E_REQUIREMENT_REFUSED: 'every version that would fit is too young, yanked or without a listed hash',
+  E_WHEEL_BUILD: 'a wheel could not be built from its source',
   E_RESOLVER_MISSING: 'no program on this machine can resolve this',
   E_RESOLVER_FAILED: 'the resolver failed for a reason of its own',
   E_INDEX_UNKNOWN: 'no package index is configured on this machine',

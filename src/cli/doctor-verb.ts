@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { probeCgroups } from '../run/cgroup-probe.ts';
 import { planCgroups } from '../run/cgroup-plan.ts';
 import { probeCell } from '../run/probe-cell.ts';
-import { CELL_PATH } from '../run-program.ts';
+import { CELL_PATH } from '../cell-host.ts';
 import { storeHome } from '../store/store-home.ts';
 import type { CommandContext } from './command-context.ts';
 import { diagnose, type Finding, type HostFacts } from './host-findings.ts';

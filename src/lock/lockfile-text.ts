@@ -8,6 +8,7 @@ import { timeText } from '../base/time-text.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
 import { pathText } from '../recipe/recipe-path-text.ts';
 import type {
+  BuiltFrom,
   DebArtifact,
   Epoch,
   HostFile,
@@ -68,6 +69,10 @@ function targetJson(target: LockedTarget): Json {
     debs: target.debs.toSorted((a, b) => byteOrder(a.name, b.name)).map(debJson),
     wheels: target.wheels.toSorted((a, b) => byteOrder(a.name, b.name)).map(wheelJson),
     compilers: target.compilers?.toSorted((a, b) => byteOrder(a.name, b.name)).map(debJson),
+    build_debs:
+      target.buildDebs === undefined || target.buildDebs.length === 0
+        ? undefined
+        : target.buildDebs.toSorted((a, b) => byteOrder(a.name, b.name)).map(debJson),
     host_files: target.host?.files.toSorted((a, b) => byteOrder(a.path, b.path)).map(hostFileJson),
     host_folders: target.host?.folders.toSorted(byteOrder),
     shared_objects: target.sharedObjects?.map((wanted) => ({ ...wanted })),
@@ -91,8 +96,24 @@ function debJson(deb: DebArtifact): Json {
   return { ...deb, kind: undefined };
 }
 
-function wheelJson(wheel: WheelArtifact): Json {
-  return { ...wheel, kind: undefined, from: wheel.from === undefined ? undefined : originJson(wheel.from) };
+function wheelJson({ builtFrom, from, ...wheel }: WheelArtifact): Json {
+  return {
+    ...wheel,
+    kind: undefined,
+    from: from === undefined ? undefined : originJson(from),
+    built_from: builtFrom === undefined ? undefined : builtFromJson(builtFrom),
+  };
+}
+
+/** Name and version are the wheel's. */
+function builtFromJson({ source, requirements }: BuiltFrom): Json {
+  return {
+    ...source,
+    kind: undefined,
+    name: undefined,
+    version: undefined,
+    requirements: requirements.toSorted((a, b) => byteOrder(a.name, b.name)).map(wheelJson),
+  };
 }
 
 function originJson(from: WheelOrigin): Json {

@@ -81,6 +81,8 @@ function pythonInputs(python: PythonRequirements): Json {
     find_links: listInputs(python.findLinks?.map(placeIdentity)),
     no_index: flagInput(python.noIndex),
     pre_releases: flagInput(python.preReleases),
+    build_from_source: listInputs(python.buildFromSource),
+    build_packages: listInputs(python.buildPackages),
     cooldown: cooldown === undefined ? undefined : { milliseconds: cooldown.ms, except: cooldown.except },
   });
 }

@@ -34,6 +34,7 @@ function interpreterJson(interpreter: Interpreter): Json {
   return { version, path, glibc, sitePath, prefix, stdlib };
 }
 
+/** Of a wheel that was built its own digest is all: the same bytes are the same wheel, whatever they were made of. */
 function artifactJson({ kind, name, version, digest }: DebArtifact | WheelArtifact): Json {
   return { kind, name, version, digest };
 }

@@ -4,7 +4,7 @@ import { isAddress } from './address-text.ts';
 import { quotedValue } from './quoted-value.ts';
 import { address, recipePath } from './recipe-paths.ts';
 import { duration } from './recipe-quantities.ts';
-import { leaf, word } from './recipe-values.ts';
+import { debianPackage, leaf, word } from './recipe-values.ts';
 import type { Parsed } from './recipe-values.ts';
 import type { Cooldown } from './recipe.ts';
 import { normalName } from './requirement-parts.ts';
@@ -19,6 +19,8 @@ export interface PythonDocument {
   /** Constraints files. */
   readonly constraints: readonly string[];
   readonly cooldown: Cooldown | undefined;
+  readonly buildFromSource: readonly string[];
+  readonly buildPackages: readonly string[];
 }
 
 export function pythonSchema(): z.ZodType<PythonDocument> {
@@ -40,6 +42,16 @@ export function pythonSchema(): z.ZodType<PythonDocument> {
         .optional()
         .meta({ description: 'Files with version limits for packages that are needed anyway.' }),
       cooldown: z.union([cooldownMap(), age()]).optional().meta({ description: 'Take no file younger than this.' }),
+      build_from_source: z
+        .array(projectName('Name of a package that is built from source, in a cell without a network.'))
+        .min(1)
+        .optional()
+        .meta({ description: 'Packages that are built from source instead of taken as wheels.' }),
+      build_packages: z
+        .array(debianPackage())
+        .min(1)
+        .optional()
+        .meta({ description: 'Debian packages that building needs; they do not get into the image.' }),
     })
     .transform((python): PythonDocument => ({
       requirements: python.requirements,
@@ -48,6 +60,8 @@ export function pythonSchema(): z.ZodType<PythonDocument> {
       findLinks: python.find_links ?? [],
       trustedHosts: python.trusted_hosts ?? [],
       constraints: typeof python.constraints === 'string' ? [python.constraints] : (python.constraints ?? []),
+      buildFromSource: inByteOrder((python.build_from_source ?? []).map(normalName)),
+      buildPackages: inByteOrder(python.build_packages ?? []),
       cooldown: typeof python.cooldown === 'number' ? { ms: python.cooldown, except: [] } : python.cooldown,
     }));
 }
@@ -65,18 +79,25 @@ function age(): z.ZodType<number> {
 
 function cooldownMap(): z.ZodType<Cooldown> {
   return z
-    .strictObject({ default: age(), except: z.array(projectName()).optional() })
+    .strictObject({
+      default: age(),
+      except: z.array(projectName('Name of a package that may be younger, such as for a security fix.')).optional(),
+    })
     .transform(({ default: ms, except }): Cooldown => {
       return { ms, except: [...new Set((except ?? []).map(normalName))].toSorted(byteOrder) };
     });
 }
 
-function projectName(): z.ZodType<string> {
+function inByteOrder(words: readonly string[]): readonly string[] {
+  return words.toSorted(byteOrder);
+}
+
+function projectName(description: string): z.ZodType<string> {
   return word({
     pattern: /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$/,
     expected: 'the name of a Python package',
     example: 'certifi',
-    description: 'Name of a package that may be younger, such as for a security fix.',
+    description,
   });
 }
 

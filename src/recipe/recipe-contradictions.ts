@@ -15,6 +15,8 @@ const LISTS: readonly Path[] = [
   ['base', 'debian', 'packages'],
   ['base', 'debian', 'components'],
   ['base', 'host', 'python_lib_path'],
+  ['python', 'build_from_source'],
+  ['python', 'build_packages'],
   ['python', 'extra_index_urls'],
   ['python', 'find_links'],
   ['python', 'trusted_hosts'],

@@ -46,7 +46,14 @@ export async function readPythonRequirements(
   const checked = await checkPaths(direct, reading, noted);
   problems.push(...noted.slice(0, MOST_PROBLEMS));
   if (noted.length > 0 || tree.problems.length > 0) return undefined;
-  return { file: document.requirements, ...python, ...(checked.length === 0 ? {} : { direct: checked }) };
+  const { buildFromSource, buildPackages } = document;
+  return {
+    file: document.requirements,
+    ...python,
+    ...(checked.length === 0 ? {} : { direct: checked }),
+    ...(buildFromSource.length === 0 ? {} : { buildFromSource }),
+    ...(buildPackages.length === 0 ? {} : { buildPackages }),
+  };
 }
 
 const MOST_PROBLEMS = 100;

@@ -11,7 +11,7 @@ import type { DebianBase, Limits, SandboxSettings, SharedObjects, SyscallSetting
 import { address, fileMode, imagePath, recipePath } from './recipe-paths.ts';
 import { libraryPattern, sharedObjectsSchema } from './library-names.ts';
 import { duration, size } from './recipe-quantities.ts';
-import { architecture, choice, count, word } from './recipe-values.ts';
+import { architecture, choice, count, debianPackage, word } from './recipe-values.ts';
 import { pythonSchema } from './python-schema.ts';
 import type { PythonDocument } from './python-schema.ts';
 import { profileName, ruleName } from './syscall-names.ts';
@@ -147,15 +147,6 @@ function suiteName(): z.ZodType<string> {
         hint: 'write for example `trixie`',
       };
     },
-  });
-}
-
-function debianPackage(): z.ZodType<string> {
-  return word({
-    pattern: /^[a-z0-9][a-z0-9+.-]{0,127}(?<!-)$/,
-    expected: 'the name of a Debian package, without version or architecture',
-    example: 'python3',
-    description: 'Name of a Debian package.',
   });
 }
 

@@ -57,6 +57,15 @@ export function word(rules: WordRules): z.ZodType<string> {
   });
 }
 
+export function debianPackage(): z.ZodType<string> {
+  return word({
+    pattern: /^[a-z0-9][a-z0-9+.-]{0,127}(?<!-)$/,
+    expected: 'the name of a Debian package, without version or architecture',
+    example: 'python3',
+    description: 'Name of a Debian package.',
+  });
+}
+
 /** One of some words. `planned` are those that exist in the design only. */
 export function choice<T extends string>(
   words: readonly T[],

@@ -89,6 +89,10 @@ export interface PythonRequirements {
   readonly noIndex?: boolean | undefined;
   readonly preReleases?: boolean | undefined;
   readonly cooldown?: Cooldown | undefined;
+  /** Normalised names of packages that are always built from source, in byte order; undefined: none. */
+  readonly buildFromSource?: readonly string[] | undefined;
+  /** Debian packages that are there while wheels are built, and not in the image; undefined: none. */
+  readonly buildPackages?: readonly string[] | undefined;
   /** Where each project is first named, by normalised name, for error texts. */
   readonly places?: ReadonlyMap<string, SourcePlace> | undefined;
 }

@@ -25,7 +25,7 @@ export interface PlacedDirect {
 /** An option in a requirements file means the same as the recipe's key; where both speak they must agree. */
 export function mergeRequirements(tree: RequirementsTree, document: PythonDocument): RequirementSet {
   const { settings, problems: clashes } = mergeSettings(tree.settings, document);
-  const problems: Problem[] = [...checkRequirements(tree), ...checkConstraints(tree), ...clashes];
+  const problems: Problem[] = [...checkRequirements(tree, document), ...checkConstraints(tree), ...clashes];
   const named = tree.requirements.flatMap(({ requirement }) => namedText(requirement));
   const hashes = mergeHashes(tree);
   const requireHashes = hashes.size > 0 || hasFlag(tree, 'require-hashes');
@@ -53,10 +53,10 @@ function namedText(requirement: Requirement): readonly string[] {
   return requirement.kind === 'named' ? [formatNamed(requirement)] : [];
 }
 
-function checkRequirements({ requirements }: RequirementsTree): readonly Problem[] {
+function checkRequirements({ requirements }: RequirementsTree, document: PythonDocument): readonly Problem[] {
   return requirements.flatMap(({ requirement, isEditable, place }): Problem[] => {
     if (isEditable) return [refused(editableFault(requirement), place)];
-    return requirement.kind === 'named' ? [] : sourceProblems(requirement, place);
+    return requirement.kind === 'named' ? [] : sourceProblems(requirement, place, document);
   });
 }
 
@@ -70,9 +70,24 @@ function editableFault(requirement: Requirement): { readonly message: string; re
   return { message, hint: 'write the same without `-e`' };
 }
 
-/** What cannot be installed as it is. */
-function sourceProblems(requirement: DirectRequirement, place: SourcePlace): Problem[] {
+/** What cannot be installed as it is must be built, and that must have been allowed. */
+function sourceProblems(
+  requirement: DirectRequirement,
+  place: SourcePlace,
+  { buildFromSource }: PythonDocument,
+): Problem[] {
   if (requirement.kind !== 'git' && requirement.form === 'wheel') return [];
+  const { name } = requirement;
+  if (requirement.kind === 'git') {
+    const shown = quotedWord(describeDirect(requirement));
+    if (name === undefined) {
+      const message = `${shown} does not say which package it is`;
+      return [refused({ message, hint: 'write for example `name @ git+https://HOST/name.git@REVISION`' }, place)];
+    }
+    if (buildFromSource.includes(name)) return [];
+    const message = `${shown} has to be built from source, and that is not allowed for it`;
+    return [refused({ message, hint: `write \`build_from_source: [${name}]\` below \`python\` in the recipe` }, place)];
+  }
   const message = `${quotedWord(describeDirect(requirement))} is not a wheel, and only wheels are taken`;
   return [refused({ message, hint: 'build a wheel of it, and write its address or its path' }, place)];
 }

@@ -1,6 +1,7 @@
 import { satisfies, valid, validRange } from '@renovatebot/pep440';
 import type { Digest } from '../base/digest.ts';
 import type { IndexFile } from './simple-page.ts';
+import { sourceVersion } from './source-name.ts';
 import { parseWheelName } from './wheel-name.ts';
 
 /** What decides whether a file of an index may be taken. */
@@ -14,6 +15,8 @@ export interface CandidateRules {
   readonly hashes: readonly Digest[] | undefined;
   /** Versions that are asked for exactly: only those are taken though their index has withdrawn them. */
   readonly exactVersions: readonly string[];
+  /** Whether sources are taken, and only those. */
+  readonly isBuilt?: boolean | undefined;
 }
 
 export type RefusalReason = 'source' | 'platform' | 'python' | 'young' | 'undated' | 'yanked' | 'hash';
@@ -35,7 +38,7 @@ export function judgeFiles(project: string, files: readonly IndexFile[], rules: 
   const refused: Refusal[] = [];
   for (const file of files) {
     const version = versionOf(file.file, project);
-    if (version === undefined) continue;
+    if (version === undefined || (rules.isBuilt === true && !/\.(?:tar\.gz|tgz|zip)$/.test(file.file))) continue;
     const reason = refusalOf(file, version, rules);
     if (reason === undefined) usable.push(file);
     else refused.push({ file, version, reason });
@@ -47,16 +50,15 @@ export function judgeFiles(project: string, files: readonly IndexFile[], rules: 
 export function versionOf(file: string, project: string): string | undefined {
   const wheel = parseWheelName(file);
   if (wheel !== undefined) return wheel.name === project && valid(wheel.version) !== null ? wheel.version : undefined;
-  const source = file.replace(/\.(?:tar\.gz|zip|tar\.bz2|tgz|tar\.xz)$/, '');
-  const version = source === file ? undefined : source.slice(project.length + 1);
+  const version = sourceVersion(file, project);
   return version === undefined || valid(version) === null ? undefined : version;
 }
 
 /** The first that holds; what no other version of this machine could change comes first. */
 function refusalOf(file: IndexFile, version: string, rules: CandidateRules): RefusalReason | undefined {
   const wheel = parseWheelName(file.file);
-  if (wheel === undefined) return 'source';
-  if (!wheel.tags.some((tag) => rules.ranks.has(tag))) return 'platform';
+  if (wheel === undefined && rules.isBuilt !== true) return 'source';
+  if (wheel?.tags.some((tag) => rules.ranks.has(tag)) === false) return 'platform';
   if (!fitsPython(file.requiresPython, rules.pythonVersion)) return 'python';
   if (file.yanked && !rules.exactVersions.some((exact) => sameVersion(exact, version))) return 'yanked';
   if (rules.hashes !== undefined && file.digest !== undefined && !rules.hashes.includes(file.digest)) return 'hash';

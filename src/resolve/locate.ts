@@ -12,7 +12,7 @@ import { withCredentials } from './index-settings.ts';
 import { netrcLogin } from './netrc.ts';
 import { withPackageIndex, type PackageIndex } from './package-index.ts';
 import { readMachineIndexes } from './python-index.ts';
-import type { Artifact, DebArtifact, LocatedArtifact, WheelArtifact } from './resolution.ts';
+import type { DebArtifact, LocatedArtifact, SdistArtifact, WheelArtifact, WheelOrigin } from './resolution.ts';
 import type { ResolverSettings } from './resolver-settings.ts';
 import type { IndexFile } from './simple-page.ts';
 
@@ -21,8 +21,11 @@ export interface LocateRequest {
   readonly recipe: Recipe;
   readonly architecture: Architecture;
   /** Locked artifacts that are not in the store yet. */
-  readonly artifacts: readonly Artifact[];
+  readonly artifacts: readonly LocatedArtifact['artifact'][];
 }
+
+/** What package indexes have. */
+type IndexArtifact = WheelArtifact | SdistArtifact;
 
 const CONNECTIONS = 8;
 
@@ -36,7 +39,7 @@ export async function locateArtifacts(
   settings: ResolverSettings,
 ): Promise<readonly LocatedArtifact[]> {
   const debs = request.artifacts.filter((artifact) => artifact.kind === 'deb');
-  const wheels = request.artifacts.filter((artifact) => artifact.kind === 'wheel');
+  const wheels = request.artifacts.filter((artifact) => artifact.kind !== 'deb');
   const located = [...(await locateDebs(debs, request, settings)), ...(await locateWheels(wheels, request, settings))];
   const byArtifact = new Map(located.map((one) => [one.artifact, one]));
   return request.artifacts.flatMap((artifact) => byArtifact.get(artifact) ?? []);
@@ -97,7 +100,7 @@ function encodedPath(path: string): string {
 }
 
 async function locateWheels(
-  wheels: readonly WheelArtifact[],
+  wheels: readonly IndexArtifact[],
   { recipe }: LocateRequest,
   settings: ResolverSettings,
 ): Promise<readonly LocatedArtifact[]> {
@@ -106,7 +109,10 @@ async function locateWheels(
   const folder = dirname(recipe.file);
   const { python } = recipe;
   const direct = (python?.direct ?? []).flatMap((one) => directFile(one, { settings, folder })?.file ?? []);
-  const needed = wheels.some(({ from }) => from === undefined || 'findLinks' in from);
+  const needed = wheels.some((one) => {
+    const from = originOf(one);
+    return from === undefined || 'findLinks' in from;
+  });
   const plan = needed
     ? await indexPlan(python ?? { indexUrl: undefined }, { machine, settings, folder })
     : { indexes: [], links: [], trustedHosts: [] };
@@ -119,23 +125,27 @@ async function locateWheels(
 }
 
 async function locateWheel(
-  artifact: WheelArtifact,
+  artifact: IndexArtifact,
   direct: readonly IndexFile[],
   { index, netrc }: { readonly index: PackageIndex; readonly netrc: string | undefined },
 ): Promise<LocatedArtifact> {
-  const { from } = artifact;
+  const from = originOf(artifact);
   const isDirect = from !== undefined && !('findLinks' in from);
   const files = isDirect ? direct : (await index.project(artifact.name)).files;
   const same = files.filter(
     (file) =>
       file.file === artifact.file &&
       (file.digest ?? artifact.digest) === artifact.digest &&
-      canonicalJson(file.from ?? {}) === canonicalJson(from ?? {}),
+      (artifact.kind === 'sdist' || canonicalJson(file.from ?? {}) === canonicalJson(from ?? {})),
   );
   return { artifact, urls: [...new Set(same.map(({ url }) => authorised(url, netrc ?? '')))] };
 }
 
-function goneProblem({ name, version }: Artifact): Problem {
+function originOf(artifact: IndexArtifact): WheelOrigin | undefined {
+  return artifact.kind === 'wheel' ? artifact.from : undefined;
+}
+
+function goneProblem({ name, version }: LocatedArtifact['artifact']): Problem {
   return {
     code: 'E_DOWNLOAD_GONE',
     message: `python package \`${name}\`: the package index does not have the locked file of version ${version} any more`,

@@ -31,6 +31,7 @@ export async function judgeProject(name: string, work: Judging): Promise<GatePag
     cutOff: isCool ? undefined : work.cutOff,
     hashes: python.hashes?.get(name),
     exactVersions: exactVersions(name, [...lines, ...constraints]),
+    isBuilt: python.buildFromSource?.includes(name),
   };
   const own = direct.filter((one) => one.name === name).map(({ file }) => file);
   if (own.length > 0) return { ...judgeFiles(name, own, rules), label: undefined, isKnown: true };

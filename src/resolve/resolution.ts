@@ -44,6 +44,8 @@ export interface ResolvedTarget {
   readonly host?: HostContent | undefined;
   /** In byte order of soname. Left out where the recipe wants none. */
   readonly sharedObjects?: readonly SharedObject[] | undefined;
+  /** Debian packages that are there while wheels are built, besides the image's own. In byte order of name; undefined: none. */
+  readonly buildDebs?: readonly DebArtifact[] | undefined;
 }
 
 /** A library that the recipe wants by soname. */
@@ -51,7 +53,7 @@ export interface SharedObject {
   readonly soname: string;
   /** Absolute, where the loader finds it: `/usr/lib/x86_64-linux-gnu/libssl.so.3`. */
   readonly path: string;
-  /** What brings it: the name of a locked package. */
+  /** What brings it: the name of a locked package, or `this machine`. */
   readonly from: string;
 }
 
@@ -135,6 +137,50 @@ export interface WheelArtifact {
   readonly uploaded: number | undefined;
   /** Where it comes from, when that is no package index. */
   readonly from?: WheelOrigin | undefined;
+  /** Undefined: it was not built here. */
+  readonly builtFrom?: BuiltFrom | undefined;
+}
+
+/** What a wheel was built from, in a cell. The same source and requirements give the same wheel. */
+export interface BuiltFrom {
+  readonly source: SourceArtifact;
+  /** The wheels that the build had, in byte order of name. */
+  readonly requirements: readonly WheelArtifact[];
+}
+
+export type SourceArtifact = SdistArtifact | GitArtifact;
+
+/** A source distribution of a package index. */
+export interface SdistArtifact {
+  readonly kind: 'sdist';
+  /** Normalised as PEP 503 says. */
+  readonly name: string;
+  readonly version: string;
+  /** Such as `six-1.17.0.tar.gz`. */
+  readonly file: string;
+  readonly size: number;
+  readonly digest: Digest;
+  readonly uploaded: number | undefined;
+}
+
+/** A commit. Where its repository is, the requirement says; whether it is still the same one, its digest. */
+export interface GitArtifact {
+  readonly kind: 'git';
+  readonly name: string;
+  readonly version: string;
+  /** Of the repository's address without credentials. */
+  readonly repository: Digest;
+  /** Branch, tag or commit as the requirement has it; undefined: it has none. */
+  readonly revision: string | undefined;
+  /** All 40 or 64 hex digits. */
+  readonly commit: string;
+  /** A tag of the commit that is a version, for backends that ask the repository for theirs. */
+  readonly tag: string | undefined;
+  /** Folder of the project; undefined: the top. */
+  readonly subdirectory: string | undefined;
+  /** Of the canonical tar of its files. */
+  readonly digest: Digest;
+  readonly size: number;
 }
 
 /** Names a line or a place of the recipe, no host: addresses are there as digests (`placeIdentity`). */
@@ -161,7 +207,7 @@ export interface HostPart {
 
 /** An artifact and where this machine can get it from, best first. */
 export interface LocatedArtifact {
-  readonly artifact: Artifact;
+  readonly artifact: Artifact | SdistArtifact;
   /** `http:`, `https:` or `file:` addresses. May carry credentials: never logged, never stored. */
   readonly urls: readonly string[];
 }

@@ -69,7 +69,15 @@ function keptWheels(request: TargetRequest, now: HostPython): HostWheels | undef
 async function resolveWheelsFor(request: TargetRequest, python: HostPython): Promise<HostWheels> {
   const findInterpreter = async (): Promise<UnpackedInterpreter> => withPip(python);
   const none = { wheels: [], resolver: undefined, reasons: new Map<string, string>() };
-  return (await resolvePython({ ...request, interpreter: python.interpreter, findInterpreter })) ?? none;
+  return (
+    (await resolvePython({
+      ...request,
+      interpreter: python.interpreter,
+      findInterpreter,
+      debs: [],
+      buildDebs: [],
+    })) ?? none
+  );
 }
 
 function withPip({ program, pip }: HostPython): UnpackedInterpreter {

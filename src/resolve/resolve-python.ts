@@ -2,7 +2,8 @@ import { dirname } from 'node:path';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { wantedVersions, wantingOf } from './agreement.ts';
 import type { UnpackedInterpreter } from './image-interpreter.ts';
-import type { Interpreter } from './resolution.ts';
+import { sourceSettings } from './build-settings.ts';
+import type { DebArtifact, Interpreter } from './resolution.ts';
 import type { ResolveRequest, TargetRequest } from './resolve-recipe.ts';
 import { resolveWheels, type WheelResolution } from './resolve-wheels.ts';
 
@@ -10,6 +11,9 @@ interface PythonPart extends TargetRequest {
   readonly interpreter: Interpreter | undefined;
   /** One that runs here and resolves as the target's would, for when it is needed. */
   readonly findInterpreter: (interpreter: Interpreter) => Promise<UnpackedInterpreter>;
+  /** The image's own packages, and those for building. */
+  readonly debs: readonly DebArtifact[];
+  readonly buildDebs: readonly DebArtifact[];
 }
 
 /** The wheels of a recipe's requirements for one architecture; undefined when it has none. */
@@ -26,7 +30,8 @@ export async function resolvePython(part: PythonPart): Promise<WheelResolution |
   const findInterpreter = once(async () => await part.findInterpreter(interpreter));
   const folder = dirname(recipe.file);
   const cutOff = cutOffOf(part);
-  return await resolveWheels({ python, folder, target, versions, cutOff, findInterpreter }, settings);
+  const sources = sourceSettings({ ...part, interpreter });
+  return await resolveWheels({ python, folder, target, versions, cutOff, findInterpreter, sources }, settings);
 }
 
 /** An architecture that joins others, which stay as they are locked, may take what those could. */

@@ -13,6 +13,7 @@ import {
   type Reasons,
 } from './agreement.ts';
 import { DEBIAN_KEYRING, readMachineApt, withAptRoot, type AptRoot, type MachineApt } from './apt-root.ts';
+import { resolveBuildPackages } from './build-settings.ts';
 import { lacksCompiler } from './compiler-choice.ts';
 import { availableVersions, type DebianRequest, type DebianResolution } from './debian-resolver.ts';
 import { sourcesForSuite } from './debian-sources.ts';
@@ -26,6 +27,7 @@ import type { DebArtifact, Epoch, Interpreter, Resolution, ResolvedTarget, Resol
 import { resolveHost } from './resolve-host.ts';
 import { cutOffOf, resolvePython } from './resolve-python.ts';
 import type { ResolverSettings, Upgrade } from './resolver-settings.ts';
+import type { WheelBuilder } from './wheel-builder.ts';
 
 export interface ResolveRequest {
   readonly recipe: Recipe;
@@ -39,6 +41,8 @@ export interface ResolveRequest {
   readonly settings: ResolverSettings;
   /** For `base.host`. */
   readonly host?: HostMachine | undefined;
+  /** Builds what the recipe wants to be built from source. */
+  readonly builder?: WheelBuilder | undefined;
 }
 
 /**
@@ -57,7 +61,7 @@ export async function resolveRecipe(request: ResolveRequest): Promise<Resolution
   );
   if (machine !== undefined) {
     for (const [architecture, target] of targets) {
-      const one = { ...request, ...machine, architecture, peer: undefined };
+      const one = { ...request, ...machine, architecture, peer: undefined, resolved: targets };
       targets.set(architecture, await withCompilers(one, target, targets));
     }
   }
@@ -105,15 +109,20 @@ async function resolveTargets(
   );
   const kept = [...targets.keys()];
   const results: TargetResult[] = [];
-  for (const architecture of architectures) {
+  for (const architecture of inBuildOrder(architectures, request.builder)) {
     const peer = peerOf(architecture, targets, kept);
-    const result = await resolve({ ...request, architecture, peer }).catch((error: unknown) => {
+    const result = await resolve({ ...request, architecture, peer, resolved: targets }).catch((error: unknown) => {
       throw recipe.architectures.length > 1 ? namingArchitecture(error, architecture) : error;
     });
     targets.set(architecture, result.target);
     results.push(result);
   }
   return { targets, kept, results };
+}
+
+/** Where wheels are built, this machine's architecture comes first: its pure ones serve the others. */
+function inBuildOrder(all: readonly Architecture[], builder: WheelBuilder | undefined): readonly Architecture[] {
+  return [...all.filter((one) => one === builder?.architecture), ...all.filter((one) => one !== builder?.architecture)];
 }
 
 /** Of several architectures, the one that cannot have what the recipe asks for. */
@@ -163,6 +172,8 @@ function tellWarnings({ epoch, differences, previous }: Told, { now, progress = 
 export interface TargetRequest extends ResolveRequest {
   readonly architecture: Architecture;
   readonly peer: Peer | undefined;
+  /** Those that are done. */
+  readonly resolved: ReadonlyMap<Architecture, ResolvedTarget>;
 }
 
 interface DebianTargetRequest extends TargetRequest {
@@ -203,9 +214,11 @@ async function resolveTarget(request: DebianTargetRequest): Promise<TargetResult
       architecture === settings.hostArchitecture
         ? await unpackInterpreter({ ...request, root, debian, interpreter: own })
         : await unpackForHost(hostRequest(request), own);
-    const python = await resolvePython({ ...request, interpreter, findInterpreter });
+    const buildDebs = await resolveBuildPackages({ ...request, root, debian, debs });
+    const python = await resolvePython({ ...request, interpreter, findInterpreter, debs, buildDebs });
     const wheels = python?.wheels ?? [];
-    const target = { interpreter, indexes, debs, wheels, ...(sharedObjects && { sharedObjects }) };
+    const optional = { ...(sharedObjects && { sharedObjects }), ...(buildDebs.length > 0 && { buildDebs }) };
+    const target = { interpreter, indexes, debs, wheels, ...optional };
     return { target, resolver: python?.resolver, reasons: new Map([...reasons, ...(python?.reasons ?? [])]) };
   });
 }

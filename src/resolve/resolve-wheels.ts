@@ -5,7 +5,9 @@ import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { PythonRequirements } from '../recipe/recipe.ts';
 import { reasonFor, type Reasons, type WantedVersions } from './agreement.ts';
 import { versionOf } from './candidates.ts';
+import type { ResolveRequirements } from './build-requirements.ts';
 import { directFiles, type DirectFile } from './direct-files.ts';
+import { buildCommits } from './git-sources.ts';
 import type { UnpackedInterpreter } from './image-interpreter.ts';
 import { withIndexGate, type IndexGate } from './index-gate.ts';
 import { indexPlan, type IndexPlan } from './index-plan.ts';
@@ -20,6 +22,9 @@ import { tagRanks, wheelTags, type PythonTarget } from './python-tags.ts';
 import type { ResolverVersion, WheelArtifact } from './resolution.ts';
 import type { ResolverSettings } from './resolver-settings.ts';
 import type { IndexFile } from './simple-page.ts';
+import { resolveWithSources, type Finish } from './source-resolver.ts';
+import type { SourceSettings } from './sources-in-use.ts';
+import { withTemporaryFolder } from './temporary-folder.ts';
 import { judgeProject } from './project-judgement.ts';
 import { pipVariables, uvVariables } from './tool-variables.ts';
 import { resolveWithUv, uvVersion } from './uv-resolver.ts';
@@ -34,6 +39,8 @@ export interface WheelRequest {
   readonly cutOff: number | undefined;
   /** Unpacks the image's interpreter, for when it is needed. */
   readonly findInterpreter: () => Promise<UnpackedInterpreter>;
+  /** Undefined: nothing is built. */
+  readonly sources?: SourceSettings | undefined;
 }
 
 export interface WheelResolution {
@@ -57,10 +64,50 @@ export async function resolveWheels(request: WheelRequest, settings: ResolverSet
   const plan = await indexPlan(request.python, { machine, settings, folder: request.folder, lastResort });
   return await withPackageIndex({ plan, machine, settings }, async (index) => {
     const work = prepare(request, { index, settings, plan });
-    return await withIndexGate({ index, judge: (name) => judgeProject(name, work) }, (gate) =>
-      resolveAt(gate, work, uv),
+    if (request.sources !== undefined) return await resolveBuilding({ ...work, sources: request.sources }, uv);
+    const resolution = await withIndexGate({ index, judge: (name) => judgeProject(name, work) }, (gate) =>
+      resolveAt(gate, work, { uv, finish: () => Promise.resolve(new Map()) }),
     );
+    if (resolution === undefined) throw new Error('unreachable: a resolution without an end');
+    return resolution;
   });
+}
+
+/** As the others, with wheels of our own: built ones, and stand-ins for those that may have to be. */
+async function resolveBuilding(
+  work: Work & { readonly sources: SourceSettings },
+  uv: string | undefined,
+): Promise<WheelResolution> {
+  const { sources, settings, target, index } = work;
+  const tools = { ...sources, resolveRequirements: requirementsResolver(work, settings) };
+  return await withTemporaryFolder(settings.temporaryFolder, async (folder) => {
+    const commits = await buildCommits({ requirements: sources.commits, target, tools, settings });
+    const whole = { ...work, lines: [...work.lines, ...commits.map(({ line }) => line)] };
+    return await resolveWithSources<WheelResolution>({
+      names: sources.names,
+      known: commits.map(({ release }) => release),
+      target,
+      tools,
+      index,
+      folder,
+      judge: (name) => judgeProject(name, whole),
+      resolve: (judge, finish) => withIndexGate({ index, judge }, (gate) => resolveAt(gate, whole, { uv, finish })),
+    });
+  });
+}
+
+/** For builds: with the same indexes and the same cut-off, for this machine, and nothing of the recipe's own limits. */
+function requirementsResolver(request: WheelRequest, settings: ResolverSettings): ResolveRequirements {
+  const { python, folder, cutOff, findInterpreter, sources } = request;
+  const { extraIndexUrls, findLinks, trustedHosts, noIndex, cooldown, indexUrl, file } = python;
+  return async (lines, locked) => {
+    if (sources === undefined) throw new Error('unreachable: nothing is built');
+    const { architecture, interpreter } = sources.environment;
+    const target = { architecture, pythonVersion: interpreter.version, glibc: interpreter.glibc };
+    const own = { file, indexUrl, extraIndexUrls, findLinks, trustedHosts, noIndex, cooldown, lines };
+    const versions = { locked, peer: new Map<string, string>() };
+    return (await resolveWheels({ python: own, folder, target, versions, cutOff, findInterpreter }, settings)).wheels;
+  };
 }
 
 interface Work extends WheelRequest {
@@ -95,7 +142,13 @@ function heldLines(lines: readonly string[], target: PythonTarget): readonly str
   });
 }
 
-async function resolveAt(gate: IndexGate, work: Work, uv: string | undefined): Promise<WheelResolution> {
+interface Ending {
+  readonly uv: string | undefined;
+  readonly finish: Finish;
+}
+
+/** Undefined when `finish` wants it to be done again. */
+async function resolveAt(gate: IndexGate, work: Work, { uv, finish }: Ending): Promise<WheelResolution | undefined> {
   const request = {
     ...work,
     preferences: await availablePreferences(gate, work),
@@ -109,7 +162,11 @@ async function resolveAt(gate: IndexGate, work: Work, uv: string | undefined): P
   const fault = gate.fault();
   if (fault !== undefined) throw fault;
   if (outcome.kind === 'failure') throw await failure(outcome, gate, work);
-  const wheels = await pMap(outcome.wheels, (wheel) => lockWheel(wheel, gate, work), { concurrency: CONNECTIONS });
+  const built = await finish(outcome.wheels);
+  if (built === undefined) return undefined;
+  const lock = async (wheel: PickedWheel): Promise<WheelArtifact> =>
+    built.get(wheel.name) ?? (await lockWheel(wheel, gate, work));
+  const wheels = await pMap(outcome.wheels, lock, { concurrency: CONNECTIONS });
   const resolver = { name: outcome.tool, version: outcome.version };
   const reasons = await reasonsOf(wheels, gate, work);
   return { wheels: wheels.toSorted((a, b) => byteOrder(a.name, b.name)), reasons, resolver };

@@ -47,6 +47,8 @@ export interface CellLimits {
   readonly tmpInodes: number;
   /** Denied system calls after which the run is ended. */
   readonly denials: number;
+  /** Whether what is written to /tmp may be executed: builds run what they compile. No when undefined. */
+  readonly executableTmp?: boolean | undefined;
 }
 
 export interface ResourceLimit {
@@ -101,7 +103,9 @@ const TAG = {
 } as const;
 
 const MAGIC = 'RCELLAR\u0001';
+/** The flags of native/plan.h. */
 const OPTIONAL = 1;
+const EXECUTABLE_TMP = 2;
 /** Of one argument or variable with its NUL: the kernel's MAX_ARG_STRLEN; see execve(2). */
 const LONGEST_STRING = 131_072;
 /** Of arguments and environment together; the kernel's is a quarter of the 8 MiB stack. */
@@ -125,7 +129,7 @@ export function encodePlan(plan: LaunchPlan): Uint8Array {
     record(TAG.hostname, text('hostname', plan.hostname)),
     record(TAG.identity, identityBytes(plan.identities)),
     ...(plan.program === undefined ? [] : [record(TAG.program, programBytes(plan.program))]),
-    record(TAG.limits, limitsBytes(plan.limits)),
+    record(TAG.limits, limitsBytes(plan.limits), plan.limits.executableTmp === true ? EXECUTABLE_TMP : 0),
     ...plan.resourceLimits.map((limit) => record(TAG.resourceLimit, resourceLimitBytes(limit))),
     record(TAG.filter, plan.filter),
     ...cgroupRecords(plan.cgroups),

@@ -1,5 +1,5 @@
 import { RootcellarError } from '../base/rootcellar-error.ts';
-import type { Artifact } from '../resolve/resolution.ts';
+import type { LocatedArtifact } from '../resolve/resolution.ts';
 import { scrubUrl } from './url-text.ts';
 
 /** Why one address did not give an artifact. */
@@ -17,7 +17,7 @@ export type Failure =
  * One error for all addresses of an artifact: wrong bytes weigh more than missing ones, and it is only gone when every
  * address says so.
  */
-export function downloadError(artifact: Artifact, failures: readonly Failure[]): RootcellarError {
+export function downloadError(artifact: LocatedArtifact['artifact'], failures: readonly Failure[]): RootcellarError {
   const what = artifactTitle(artifact);
   const mismatch = failures.find((failure) => failure.kind === 'mismatch');
   if (mismatch !== undefined) {
@@ -43,12 +43,12 @@ export function downloadError(artifact: Artifact, failures: readonly Failure[]):
 }
 
 /** What kind of file it is, and its name. */
-export function artifactTitle(artifact: Artifact): string {
+export function artifactTitle(artifact: LocatedArtifact['artifact']): string {
   return `${artifact.kind} \`${fileName(artifact)}\``;
 }
 
-function fileName(artifact: Artifact): string {
-  return artifact.kind === 'wheel' ? artifact.file : artifact.path.slice(artifact.path.lastIndexOf('/') + 1);
+function fileName(artifact: LocatedArtifact['artifact']): string {
+  return artifact.kind === 'deb' ? artifact.path.slice(artifact.path.lastIndexOf('/') + 1) : artifact.file;
 }
 
 function detailOf(failure: Failure): string {

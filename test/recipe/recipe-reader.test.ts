@@ -80,6 +80,8 @@ python:
   trusted_hosts: ["extra.example:8443"]
   constraints: limits.txt
   cooldown: { default: 7d, except: [My_Lib, certifi] }
+  build_from_source: [six, My_Lib]
+  build_packages: [python3-dev, gcc]
 files:
   /etc/nsswitch.conf: "hosts: files dns\\n"
   /opt/a: { from: conf/a, mode: "0755" }
@@ -108,6 +110,8 @@ sandbox:
         trustedHosts: ['extra.example:8443'],
         constraints: ['limits.txt'],
         cooldown: { ms: 604_800_000, except: ['certifi', 'my-lib'] },
+        buildFromSource: ['my-lib', 'six'],
+        buildPackages: ['gcc', 'python3-dev'],
       },
       files: {
         'etc/nsswitch.conf': { kind: 'text', text: 'hosts: files dns\n', mode: 0o644 },

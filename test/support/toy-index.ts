@@ -25,6 +25,8 @@ export interface ToyIndexOptions {
   readonly wheels: readonly ToyWheel[];
   /** File names of source distributions that are listed (their content is junk), such as `x-1.0.tar.gz`. */
   readonly sdists?: readonly string[];
+  /** Source distributions, by file name. */
+  readonly sources?: Readonly<Record<string, Uint8Array>>;
   /** `html`: the index knows no JSON and answers HTML, whatever is asked. */
   readonly format?: 'json' | 'html';
   /** Leave `size` out, as HTML always does. */
@@ -74,6 +76,11 @@ export async function startToyIndex(options: ToyIndexOptions): Promise<ToyIndex>
   for (const file of options.sdists ?? []) {
     const [, name = '', version = ''] = /^(.+)-([^-]+)\.tar\.gz$/.exec(file) ?? [];
     rows.push({ name, version, file, content: Buffer.from('junk') });
+  }
+  for (const [file, content] of Object.entries(options.sources ?? {})) {
+    const [, name = '', version = ''] = /^(.+)-([^-]+)\.tar\.gz$/.exec(file) ?? [];
+    rows.push({ name, version, file, content });
+    server.files.set(`/files/${file}`, { content });
   }
   server.answer = (path, headers) => {
     if (options.credentials !== undefined && !authorised(headers.authorization, options.credentials)) {
