@@ -178,8 +178,10 @@ describe('packages that are built from source', () => {
   it('are refused when they are not allowed by name', async () => {
     const named = await rootcellar(['lock', await recipe('unnamed', 'by-build\n')]);
     expect(named.status).toBe(1);
-    expect(named.stderr).toContain('error[E_REQUIREMENT_NO_WHEEL] python requirement `by-build`');
-    expect(named.stderr).toContain('hint: add `by-build` to `python.build_from_source`');
+    expect(named.stderr).toMatch(
+      /error\[E_REQUIREMENT_NO_WHEEL\] .*python-requirements.txt:1:1: python requirement `by-build`/,
+    );
+    expect(named.stderr).toContain('add `by-build` to `python.build_from_source`');
     const commit = await rootcellar([
       'lock',
       await recipe('commit', 'toy-commit @ git+https://example.invalid/x.git\n'),
@@ -218,7 +220,7 @@ python:
     }
     expectDone(locked);
     const { wheels, buildDebs = [], debs } = await lockedTarget(work.path('real'));
-    expect(wheels.map(({ file }) => file)).toEqual(['MarkupSafe-3.0.2-cp313-cp313-linux_x86_64.whl']);
+    expect(wheels.map(({ file }) => file)).toEqual(['markupsafe-3.0.2-cp313-cp313-linux_x86_64.whl']);
     expect(wheels[0]?.builtFrom?.requirements.map(({ name }) => name)).toEqual(['setuptools']);
     expect(buildDebs.map(({ name }) => name)).toEqual(expect.arrayContaining(['gcc', 'libc6-dev', 'python3-dev']));
     expect(debs.map(({ name }) => name)).not.toContain('gcc');

@@ -353,3 +353,43 @@ function uniqueByName<T extends { readonly name: string }>(artifact: fc.Arbitrar
     .uniqueArray(artifact, { selector: ({ name }) => name, maxLength: 4 })
     .map((artifacts) => artifacts.toSorted((a, b) => byteOrder(a.name, b.name)));
 }
+
+describe('wheels that were built', () => {
+  const wheel = {
+    kind: 'wheel',
+    name: 'w',
+    version: '1.0',
+    file: 'w-1.0-py3-none-any.whl',
+    size: 1,
+    uploaded: 5,
+  } as const;
+  const requirements = [
+    { ...wheel, name: 'setuptools', file: 'setuptools-1.0-py3-none-any.whl', digest: toyDigest('b') },
+  ];
+  const kept = { name: 'w', version: '1.0', size: 9, digest: toyDigest('c') } as const;
+  const commit = 'a'.repeat(40);
+  const git = {
+    kind: 'git',
+    ...kept,
+    commit,
+    repository: toyDigest('d'),
+    revision: 'v1',
+    tag: 'v1',
+    subdirectory: 'py',
+  } as const;
+  it.each([
+    { kind: 'sdist', ...kept, file: 'w-1.0.tar.gz', uploaded: 4 } as const,
+    git,
+    { ...git, revision: undefined, tag: undefined, subdirectory: undefined },
+  ])('are written and read back: %j', (source) => {
+    const target = LOCK.targets.get('amd64');
+    if (target === undefined) throw new Error('no target');
+    const [deb] = target.debs;
+    const built = { ...wheel, digest: toyDigest('a'), builtFrom: { source, requirements } };
+    const own = { ...target, wheels: [built], buildDebs: deb === undefined ? [] : [{ ...deb, name: 'gcc' }] };
+    const lock: Lockfile = { ...LOCK, targets: new Map([['amd64', own]]) };
+    const text = formatLockfile(lock);
+    expect(parseLockfile(text, 'x')).toEqual(lock);
+    expect(problemOf(text.replace(source.digest, 'sha256:0'))).toContain('E_LOCK_INVALID');
+  });
+});
