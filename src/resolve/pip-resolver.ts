@@ -8,7 +8,7 @@ import { parsePipReport, type PipReport } from './pip-report.ts';
 import { readFailure, type PythonFailure } from './python-failure.ts';
 import { keptVariables, type PickedWheel, type PythonAnswer, type PythonRequest } from './python-resolution.ts';
 import { linuxPlatforms, type PythonTarget } from './python-tags.ts';
-import { tailOf } from './redact.ts';
+import { redactAddresses, tailOf } from './redact.ts';
 import type { Environment, ResolverSettings } from './resolver-settings.ts';
 import { runTool, type ToolResult } from './run-tool.ts';
 import { withTemporaryFolder } from './temporary-folder.ts';
@@ -84,7 +84,9 @@ async function runPip(request: PythonRequest, { settings, interpreter }: PipTool
     const words = isForeign ? [...asked, ...foreignArguments(target)] : asked;
     const pretended = isForeign ? target : undefined;
     const result = await runPython(words, { settings, interpreter, environment, folder, pretended });
-    if (result.exitCode !== 0) return readFailure('pip', `${result.stdout}\n${result.stderr}`);
+    const output = `${result.stdout}\n${result.stderr}`;
+    if (result.exitCode !== 0 && output.includes(KEPT_FROM_RUNNING)) throw wantsBuilding(output);
+    if (result.exitCode !== 0) return readFailure('pip', output);
     const report = parsePipReport(await readFile(join(folder, 'report.json'), 'utf8'));
     if (report !== undefined) {
       if (isForeign) checkMarkers(report, target);
@@ -92,6 +94,14 @@ async function runPip(request: PythonRequest, { settings, interpreter }: PipTool
     }
     throw new RootcellarError('E_RESOLVER_FAILED', `pip: its report cannot be read: ${tailOf(result.stderr, 3)}`);
   });
+}
+
+function wantsBuilding(output: string): RootcellarError {
+  const last = [...output.matchAll(/^(?:Collecting|Processing) (.*)$/gm)].at(-1)?.[1];
+  const what = last === undefined ? 'a package' : redactAddresses(last);
+  const message = `python requirements: pip wants to build ${what}, and nothing is built on this machine`;
+  const hint = 'require that package itself, and name it in `python.build_from_source`';
+  return new RootcellarError('E_REQUIREMENT_NO_WHEEL', message, { hint });
 }
 
 const INSTALL = [
@@ -139,17 +149,28 @@ function checkMarkers({ environment }: PipReport, { architecture, pythonVersion 
   });
 }
 
+/** How pip's output says that it was kept from running something. */
+const KEPT_FROM_RUNNING = 'rootcellar: pip may not run other programs';
+
 /**
- * Starts pip after it has been told what the target's interpreter would see: environment markers are made of these
- * two functions. Source: `default_environment` of the `packaging` library; PEP 508, "Environment Markers".
+ * Starts pip where it can start nothing else. `--only-binary` does not hold for packages that another one names by address:
+ * pip would build them, and so run their code on this machine. No audit hook can be taken away; sys.addaudithook().
+ * What the target's interpreter would see comes before: environment markers are made of these two functions.
+ * Source: `default_environment` of the `packaging` library; PEP 508, "Environment Markers".
  */
-const PRETENDING_PIP = `
+const CONFINED_PIP = `
 import platform, runpy, sys
 pip, machine, version = sys.argv[1:4]
-platform.machine = lambda: machine
-platform.python_version = lambda: version
+if machine:
+    platform.machine = lambda: machine
+    platform.python_version = lambda: version
+STARTS = ('subprocess.Popen', 'os.exec', 'os.fork', 'os.forkpty', 'os.posix_spawn', 'os.spawn', 'os.system', 'pty.spawn')
+def refuse(event, words):
+    if event in STARTS:
+        raise PermissionError('${KEPT_FROM_RUNNING}')
 sys.argv = [pip] + sys.argv[4:]
 sys.path[0] = pip.rpartition('/')[0]
+sys.addaudithook(refuse)
 runpy.run_module('pip', run_name='__main__', alter_sys=True)
 `;
 
@@ -163,10 +184,8 @@ interface PythonRun extends PipTools {
 async function runPython(parameters: readonly string[], run: PythonRun): Promise<ToolResult> {
   const { program, pip } = run.interpreter;
   const { pretended } = run;
-  const start =
-    pretended === undefined
-      ? [pip]
-      : ['-c', PRETENDING_PIP, pip, ARCHITECTURE_FACTS[pretended.architecture].machine, pretended.pythonVersion];
+  const machine = pretended === undefined ? '' : ARCHITECTURE_FACTS[pretended.architecture].machine;
+  const start = ['-c', CONFINED_PIP, pip, machine, pretended?.pythonVersion ?? ''];
   const result = await runTool({
     program,
     arguments: ['-s', '-B', ...start, ...parameters],

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RootcellarError } from '../../src/base/rootcellar-error.ts';
 import type { PythonRequirements } from '../../src/recipe/recipe.ts';
 import { readRecipe } from '../../src/recipe/recipe-files.ts';
+import { rawTar } from '../assemble/raw-archives.ts';
 import { pythonTools, type PythonTools, type Question, type Tool } from '../support/python-tools.ts';
 import { startToyIndex, type ToyIndex } from '../support/toy-index.ts';
 
@@ -280,5 +283,33 @@ describe('requirements, by uv and by pip', () => {
     expect(await ask('c<2', 'c>=2')).toEqual([
       `${contrary}: the requirements ask for \`c<2\`, but the requirements ask for \`c>=2\` (loosen one of these requirements)`,
     ]);
+  });
+});
+
+describe('packages that want to be built', () => {
+  it.each(['http', 'file'] as const)('are not, even when another one names them by a %s: address', async (scheme) => {
+    const canary = join(folder, `canary-${scheme}`);
+    const source = gzipSync(
+      rawTar([
+        {
+          name: 'evil-1.0/pyproject.toml',
+          content: '[build-system]\nrequires=[]\nbuild-backend="evil"\nbackend-path=["."]\n',
+        },
+        { name: 'evil-1.0/evil.py', content: `open(${JSON.stringify(canary)}, 'w')\n` },
+      ]),
+    );
+    await writeFile(join(folder, 'evil-1.0.tar.gz'), source);
+    await using index = await startToyIndex({ wheels: [{ name: 'innocent', version: '1' }] });
+    index.server.files.set('/evil-1.0.tar.gz', { content: source });
+    const origin = new URL(index.url).origin;
+    const address = scheme === 'http' ? `${origin}/evil-1.0.tar.gz` : `file://${folder}/evil-1.0.tar.gz`;
+    index.publish([{ name: 'top', version: '1', requires: [`evil @ ${address}`] }]);
+    for (const tool of python.tools) {
+      const [problem] = await shown(tool, { python: { lines: ['top'], indexUrl: index.url } });
+      expect(problem).toMatch(
+        tool === 'uv' ? /must be expressed as direct/ : /pip wants to build .*evil-1\.0\.tar\.gz/,
+      );
+      expect(existsSync(canary)).toBe(false);
+    }
   });
 });
