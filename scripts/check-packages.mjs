@@ -33,7 +33,6 @@ cvxpy
 cython Cython
 duckdb
 faiss-cpu faiss
-fiona
 fonttools fontTools
 frozenlist
 gevent
@@ -69,13 +68,14 @@ pillow PIL
 polars
 protobuf google.protobuf
 psutil
-psycopg[binary] psycopg
 psycopg2-binary psycopg2
+psycopg[binary] psycopg
 pyarrow
 pydantic
 pymongo
 pymupdf
 pynacl nacl
+pyogrio
 pypdfium2
 pyproj
 pyyaml yaml

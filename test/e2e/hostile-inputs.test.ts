@@ -128,7 +128,7 @@ describe('hostile inputs', () => {
     });
 
     it.each<[string, () => Uint8Array, string]>([
-      ['a size of 8 EB', () => rawTar([{ name: 'a', size: 0o77777777777 }]), '`a`'],
+      ['a size of 8 GiB', () => rawTar([{ name: 'a', size: 0o77777777777 }]), 'too early'],
       ['a sparse file', () => rawTar([pax('22 GNU.sparse.major=1\n'), { name: 'a' }]), 'sparse'],
       ['a pax size that lies', () => rawTar([pax('20 size=99999999999\n'), { name: 'a' }]), ''],
       ['a cut archive', () => rawTar([{ name: 'a', content: 'x'.repeat(4000) }]).subarray(0, 2048), 'too early'],
