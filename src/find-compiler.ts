@@ -36,9 +36,7 @@ export function findCompiler(request: CompilerRequest, context: PipelineContext)
   const choice = chooseCompiler(lock.targets, architecture, host);
   if (choice.kind === 'none') {
     throw new RootcellarError('E_BYTECODE', `bytecode for ${architecture} on this machine: ${choice.why}`, {
-      hint: lock.targets.has(host)
-        ? 'run `rootcellar lock RECIPE --upgrade`, so that both have the same version'
-        : `run \`rootcellar lock RECIPE\` on this machine, or add ${host} to its \`architectures\``,
+      hint: compilerHint(request, host),
     });
   }
   if (choice.kind === 'own') {
@@ -56,6 +54,13 @@ export function findCompiler(request: CompilerRequest, context: PipelineContext)
     prepare: async () =>
       prepareArtifacts({ recipe, architecture: host, target: foreign, format: lock.format }, context),
   };
+}
+
+function compilerHint({ lock, target, architecture }: CompilerRequest, host: Architecture): string {
+  if (target.host !== undefined) return `build it on a machine with ${architecture}`;
+  return lock.targets.has(host)
+    ? 'run `rootcellar lock RECIPE --upgrade`, so that both have the same version'
+    : `run \`rootcellar lock RECIPE\` on this machine, or add ${host} to its \`architectures\``;
 }
 
 function interpreterDigests(debs: readonly DebArtifact[], { version }: Interpreter): readonly Digest[] {

@@ -1,21 +1,22 @@
-import { hostDisk } from './assemble/host-disk.ts';
 import { hostParts } from './assemble/host-parts.ts';
 import type { UnpackedArtifact } from './assemble/tree.ts';
 import { unpackHost } from './assemble/unpack-host.ts';
 import { canonicalJson } from './base/canonical-json.ts';
 import { digestOf, type Digest } from './base/digest.ts';
+import { lockedHostFiles } from './lock/locked-artifacts.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import type { PreparedArtifact, PrepareRequest } from './prepare-artifacts.ts';
+import { recipeWord } from './recipe/recipe.ts';
 import type { HostPart } from './resolve/resolution.ts';
 import { readUnpacked, writeUnpacked } from './store/unpacked.ts';
 
-/** The locked files of this machine → the same in the store, copied once as long as they stay as they are. */
+/** The locked files of a host → the same in the store, copied once as long as they stay as they are. */
 export async function prepareHost(
-  { target, format }: Pick<PrepareRequest, 'target' | 'format'>,
-  { store, signal, progress }: PipelineContext,
+  { recipe, architecture, target, format }: PrepareRequest,
+  context: PipelineContext,
 ): Promise<readonly PreparedArtifact[]> {
   if (target.host === undefined) return [];
-  const disk = hostDisk();
+  const { store, signal, progress } = context;
   const parts = hostParts(target.host).map((part) => ({ part, key: keyOf(part, format) }));
   const found = new Map<Digest, UnpackedArtifact>();
   for (const { key } of parts) {
@@ -23,13 +24,19 @@ export async function prepareHost(
     if (unpacked !== undefined) found.set(key, unpacked);
   }
   const missing = parts.filter(({ key }) => !found.has(key));
-  const items = missing.reduce((sum, { part }) => sum + part.files.length, 0);
-  if (items > 0) progress({ kind: 'begin', step: 'copy', title: `copy ${items} files of this machine` });
-  for (const { part, key } of missing) {
-    signal.throwIfAborted();
-    found.set(key, await writeUnpacked(store, key, (sink) => unpackHost({ part, disk, sink, signal })));
+  if (missing.length > 0) {
+    // Loaded only now: most builds copy nothing.
+    const { hostSupply } = await import('./host-supply.ts');
+    const files = missing.flatMap(({ part }) => lockedHostFiles(part));
+    const disk = await hostSupply({ target, architecture, recipe: recipeWord(recipe), files }, context);
+    const items = missing.reduce((sum, { part }) => sum + part.files.length, 0);
+    progress({ kind: 'begin', step: 'copy', title: `copy ${items} files of ${disk.place}` });
+    for (const { part, key } of missing) {
+      signal.throwIfAborted();
+      found.set(key, await writeUnpacked(store, key, (sink) => unpackHost({ part, disk, sink, signal })));
+    }
+    progress({ kind: 'end', step: 'copy', summary: `${items} files of ${disk.place}` });
   }
-  if (items > 0) progress({ kind: 'end', step: 'copy', summary: `${items} files of this machine` });
   return parts.map(({ part, key }) => ({ artifact: part, key, unpacked: required(found.get(key)) }));
 }
 

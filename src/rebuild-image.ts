@@ -6,15 +6,19 @@ import type { Architecture } from './base/architecture.ts';
 import type { Digest } from './base/digest.ts';
 import { RootcellarError } from './base/rootcellar-error.ts';
 import { lockedTarget } from './built-image.ts';
+import { hostBytes, lockedArtifacts, lockedHostFiles } from './lock/locked-artifacts.ts';
 import { lockfilePath, writeLockfile } from './lock/lockfile-files.ts';
 import type { Lockfile } from './lock/lockfile.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import type { Recipe } from './recipe/recipe.ts';
+import type { Artifact } from './resolve/resolution.ts';
 import { artifactPath, hasArtifact } from './store/artifacts.ts';
 import { firstDifferences, type PathDifference } from './store/first-difference.ts';
 import type { Image } from './store/image-record.ts';
 import { findImage, imageContents, listImages, readTree } from './store/images.ts';
 import { Store } from './store/store.ts';
+import { checkVendored, takeVendored } from './store/vendor-folder.ts';
+import { vendorPlan, type VendoredArtifact } from './store/vendor-names.ts';
 
 export interface RebuildRequest {
   readonly recipe: Recipe;
@@ -112,10 +116,11 @@ interface Place {
 async function buildIn(
   { folder, cwd, conditions, uid }: Place,
   request: RebuildRequest,
-  { store, environment, signal }: PipelineContext,
+  context: PipelineContext,
 ): Promise<void> {
   const { recipe, architecture, command, preload } = request;
-  await copyInputs(folder, request, store);
+  const { environment, signal } = context;
+  await copyInputs(folder, request, context);
   await mkdir(join(folder, 'tmp'));
   if (uid !== undefined) await giveTo(folder, uid);
   const { umask, processors, reversed, clockDays } = conditions;
@@ -140,8 +145,9 @@ async function buildIn(
   if (ended.exitCode !== 0) throw buildError(`${ended.stdout}\n${ended.stderr}`);
 }
 
-/** The recipe with a lockfile that promises nothing, and those artifacts that the store has. */
-async function copyInputs(folder: string, { recipe, lock, architecture }: RebuildRequest, store: Store): Promise<void> {
+/** The recipe with a lockfile that promises nothing, and what the store or the vendor folder has of its artifacts. */
+async function copyInputs(folder: string, request: RebuildRequest, context: PipelineContext): Promise<void> {
+  const { recipe, lock, architecture } = request;
   for (const { path } of recipe.sources) {
     await mkdir(dirname(join(folder, 'recipe', path)), { recursive: true });
     await cp(join(dirname(recipe.file), path), join(folder, 'recipe', path));
@@ -151,12 +157,40 @@ async function copyInputs(folder: string, { recipe, lock, architecture }: Rebuil
     ([name, one]) => [name, Object.assign({}, one, { diffId: undefined })] as const,
   );
   await writeLockfile(lockfilePath({ file }), { ...lock, targets: new Map(targets) });
-  await mkdir(join(folder, 'store', 'artifacts'), { recursive: true });
-  const { debs, wheels, compilers = [] } = lockedTarget(lock, architecture);
-  for (const { digest, size } of [...debs, ...wheels, ...compilers]) {
-    if (!(await hasArtifact(store, digest, size))) continue;
+  const target = lockedTarget(lock, architecture);
+  await copyArtifacts(join(folder, 'store', 'artifacts'), lockedArtifacts(target), context);
+  if (target.host === undefined || context.vendor === undefined) return;
+  const plan = vendorPlan(hostBytes(lockedHostFiles(target.host)));
+  const to = join(folder, 'recipe', 'vendor');
+  await copyVendored({ from: context.vendor, to, signal: context.signal }, plan);
+}
+
+async function copyArtifacts(
+  folder: string,
+  artifacts: readonly Artifact[],
+  { store, vendor, signal }: PipelineContext,
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const artifact of artifacts) {
+    const { digest, size } = artifact;
+    if (!(await hasArtifact(store, digest, size))) {
+      if (vendor === undefined) continue;
+      if ((await takeVendored(vendor, artifact, { store, signal })).kind !== 'sound') continue;
+    }
     const path = artifactPath(store, digest);
-    await copyFile(path, join(folder, 'store', 'artifacts', basename(path)), constants.COPYFILE_FICLONE);
+    await copyFile(path, join(folder, basename(path)), constants.COPYFILE_FICLONE);
+  }
+}
+
+/** What is missing or wrong there comes from this machine, as in any build, or the builds say that it does not. */
+async function copyVendored(
+  { from, to, signal }: { readonly from: string; readonly to: string; readonly signal: AbortSignal },
+  plan: readonly VendoredArtifact[],
+): Promise<void> {
+  for (const one of plan) {
+    if ((await checkVendored(from, one, signal)).kind !== 'sound') continue;
+    await mkdir(dirname(join(to, one.path)), { recursive: true });
+    await copyFile(join(from, one.path), join(to, one.path), constants.COPYFILE_FICLONE);
   }
 }
 

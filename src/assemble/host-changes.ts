@@ -65,8 +65,7 @@ function newPaths(
 const MOST_NAMED = 10;
 
 /** E_HOST_CHANGED for `changes`, which must not be empty: the first ten by name. */
-export function hostChangedError(changes: readonly HostChange[], recipe: string): RootcellarError {
-  const hint = `rootcellar lock ${recipe}`;
+export function hostChangedError(changes: readonly HostChange[], hint: string): RootcellarError {
   const named = changes.slice(0, MOST_NAMED).map(({ path, change }): Problem => ({
     code: 'E_HOST_CHANGED',
     message: `\`${path}\`: ${change}`,

@@ -1,4 +1,5 @@
 import { byteOrder } from '../base/byte-order.ts';
+import type { Digest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { HOST_FILE_TIME } from '../resolve/epoch.ts';
 import type { HostFile, HostPart } from '../resolve/resolution.ts';
@@ -6,15 +7,18 @@ import type { HostDisk, HostFileFacts } from './host-disk.ts';
 import type { ContentSink, Entry, FileEntry, UnpackedArtifact } from './tree.ts';
 import { mergedPath, mergedTarget } from './usr-merge.ts';
 
+export type HostBytesSource = Pick<HostDisk, 'chunks'>;
+
 export interface UnpackHostInput {
   readonly part: HostPart;
-  readonly disk: HostDisk;
+  /** Gives each file's bytes by its path on the machine that was locked, from wherever they are. */
+  readonly disk: HostBytesSource;
   readonly sink: ContentSink;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Copies files of this machine, so that they are like those of an unpacked package: for root, of one date, where a merged
+ * Copies files of a host, so that they are like those of an unpacked package: for root, of one date, where a merged
  * system has them. Each must be as it was locked: E_HOST_CHANGED. Hard links become files of their own.
  */
 export async function unpackHost(input: UnpackHostInput): Promise<UnpackedArtifact> {
@@ -54,8 +58,17 @@ async function copyFile(
   return { kind: 'file', ...facts, mode: file.mode, size, digest, ...(elf && { elf }) };
 }
 
-function* reading(disk: HostDisk, path: string, read: HostFileFacts[]): Generator<Uint8Array, void, undefined> {
+function* reading(disk: HostBytesSource, path: string, read: HostFileFacts[]): Generator<Uint8Array, void, undefined> {
   read.push(yield* disk.chunks(path));
+}
+
+/** The content at `name`, when it is the right one: E_HOST_CHANGED at its end if it is not. */
+export function* checkedChunks(
+  disk: HostBytesSource,
+  { name, digest }: { readonly name: string; readonly digest: Digest },
+): Generator<Uint8Array, void, undefined> {
+  const read = yield* disk.chunks(name);
+  if (read.digest !== digest) throw hostChanged(name);
 }
 
 function hostChanged(path: string): RootcellarError {

@@ -5,6 +5,7 @@ import { RootcellarError, type Problem } from '../base/rootcellar-error.ts';
 import { checkDrift } from '../lock/drift.ts';
 import { rebuildImage, type Rebuild } from '../rebuild-image.ts';
 import type { PathDifference } from '../store/first-difference.ts';
+import { artifactSupply } from './artifact-supply.ts';
 import type { CommandContext } from './command-context.ts';
 import { requiredLockfile } from './lock-verb.ts';
 import { openRecipe, withPipeline } from './pipeline.ts';
@@ -24,9 +25,10 @@ export async function rebuildVerb(context: CommandContext, word: string): Promis
   checkDrift(lock.recipe, recipe);
   const command = fileURLToPath(new URL('main.js', import.meta.url));
   const preload = new URL('../rebuild-conditions.js', import.meta.url).href;
+  const supply = await artifactSupply(recipe, {});
   for (const architecture of recipe.architectures) {
     const request = { recipe, lock, architecture, command, preload, uid: context.uid };
-    const rebuild = await withPipeline(context, (pipeline) => rebuildImage(request, pipeline));
+    const rebuild = await withPipeline(context, (pipeline) => rebuildImage(request, { ...pipeline, ...supply }));
     const problems = problemsOf(rebuild);
     if (problems.length > 0) throw RootcellarError.ofProblems(problems);
     const [diffId] = rebuild.diffIds;

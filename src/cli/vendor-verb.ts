@@ -34,13 +34,27 @@ export async function vendorVerb(context: CommandContext, path: string, flags: V
   return 0;
 }
 
-/** Each file with its size, then the sum of each kind; what was there already is not told apart but in the sum. */
+/**
+ * Each file with its size, those of a host in one line; then the sum. What was there already is not told apart but in the
+ * sum.
+ */
 function summaryText(folder: string, { files, others }: VendorResult, prune: boolean): string {
-  const lines = files.map(({ path, artifact }) => `${formatSize(artifact.size).padStart(9)}  ${path}\n`);
-  const bytes = files.reduce((sum, { artifact }) => sum + artifact.size, 0);
+  const host = files.filter(({ artifact }) => artifact.kind === 'host');
+  const lines = files
+    .filter(({ artifact }) => artifact.kind !== 'host')
+    .map(({ path, artifact }) => lineText(artifact.size, path));
+  if (host.length > 0) lines.push(lineText(sizeOf(host), `host/ (${host.length} files of the host)`));
   const kept = files.filter(({ isKept }) => isKept).length;
-  const sum = `${folder}: ${files.length} artifacts, ${formatSize(bytes)}; ${kept} were there already\n`;
+  const sum = `${folder}: ${files.length} artifacts, ${formatSize(sizeOf(files))}; ${kept} were there already\n`;
   return `${lines.join('')}${sum}${othersText(others, prune)}`;
+}
+
+function lineText(size: number, text: string): string {
+  return `${formatSize(size).padStart(9)}  ${text}\n`;
+}
+
+function sizeOf(files: VendorResult['files']): number {
+  return files.reduce((sum, { artifact }) => sum + artifact.size, 0);
 }
 
 function othersText(others: readonly string[], prune: boolean): string {

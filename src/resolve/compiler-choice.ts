@@ -17,9 +17,12 @@ export type CompilerChoice =
  */
 export function chooseCompiler(targets: Targets, architecture: Architecture, host: Architecture): CompilerChoice {
   if (architecture === host) return { kind: 'own' };
-  const { interpreter, compilers = [] } = targets.get(architecture) ?? {};
+  const { interpreter, compilers = [], host: files } = targets.get(architecture) ?? {};
   if (interpreter === undefined) return { kind: 'none', why: 'the lockfile has no interpreter' };
   const native = targets.get(host);
+  if (files !== undefined || native?.host !== undefined) {
+    return { kind: 'none', why: `an interpreter of \`base.host\` runs on its own architecture only` };
+  }
   if (native?.interpreter?.version === interpreter.version) {
     return { kind: 'other', debs: closureOf(minimalPackage(interpreter), native.debs) };
   }

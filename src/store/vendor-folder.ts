@@ -1,19 +1,26 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { byteOrder } from '../base/byte-order.ts';
 import { hexOf } from '../base/digest.ts';
-import { halfMadeFile } from '../base/half-made-file.ts';
-import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import { isErrno } from '../base/rootcellar-error.ts';
 import type { Artifact } from '../resolve/resolution.ts';
 import { artifactPath, hasArtifact } from './artifacts.ts';
 import { publish, syncFolder, withTemporary } from './durable-file.ts';
 import { withLock } from './kernel-lock.ts';
 import { removePartial } from './partial-file.ts';
+import { replaceFile } from './replace-file.ts';
 import { damaged, onDisk } from './store-error.ts';
 import type { Store } from './store.ts';
-import { VENDOR_INDEX, VENDOR_PLACES, vendorPaths, type VendoredArtifact } from './vendor-names.ts';
+import {
+  isVendoredName,
+  VENDOR_INDEX,
+  VENDOR_PLACES,
+  vendorPaths,
+  type Vendorable,
+  type VendoredArtifact,
+} from './vendor-names.ts';
 
 /** What a vendor folder has of an artifact: its bytes, nothing, or something else under its name. */
 export type VendoredState =
@@ -58,7 +65,7 @@ export async function checkVendored(
 /** Puts an artifact of the store into the folder, in place of what is there. At any instant it is whole or not there. */
 export async function putVendored(
   folder: string,
-  { artifact, path }: VendoredArtifact,
+  { artifact, path }: Pick<VendoredArtifact, 'path'> & { readonly artifact: Artifact },
   { store, signal }: { readonly store: Store; readonly signal: AbortSignal },
 ): Promise<void> {
   const source = artifactPath(store, artifact.digest);
@@ -73,12 +80,15 @@ export async function putVendored(
   }
 }
 
+const VENDOR_KINDS = ['deb', 'wheel', 'host'] as const satisfies readonly Vendorable['kind'][];
+
 /** What is in the folder under a name that an artifact could have, by path from the folder, in byte order. */
 export async function listVendored(folder: string): Promise<readonly string[]> {
   const found = await Promise.all(
-    Object.values(VENDOR_PLACES).map(async ({ folder: place, ending }) => {
+    VENDOR_KINDS.map(async (kind) => {
+      const { folder: place } = VENDOR_PLACES[kind];
       const entries = await readdir(join(folder, place), { withFileTypes: true }).catch(emptyWhenMissing);
-      const names = entries.filter((entry) => entry.isFile() && entry.name.endsWith(ending));
+      const names = entries.filter((entry) => entry.isFile() && isVendoredName(kind, entry.name));
       return names.map(({ name }) => `${place}/${name}`);
     }),
   );
@@ -124,7 +134,7 @@ export async function writeVendorIndex(folder: string, added: readonly VendoredA
 
 interface Copy {
   readonly file: FileHandle;
-  readonly artifact: Artifact;
+  readonly artifact: Vendorable;
   readonly signal: AbortSignal;
 }
 
@@ -194,46 +204,6 @@ async function writeCopy(path: string, copy: Copy): Promise<string | undefined> 
   } finally {
     await target.close();
   }
-}
-
-/** Makes the folders on the way. The old file stays until `write` has filled the new one. */
-async function replaceFile(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    const temporary = halfMadeFile(path);
-    try {
-      await write(temporary);
-      await rename(temporary, path);
-    } finally {
-      await rm(temporary, { force: true });
-    }
-    syncFolder(dirname(path));
-  } catch (error) {
-    throw writeError(path, error);
-  }
-}
-
-const WRITE_FAULTS: ReadonlyMap<string, string> = new Map([
-  ['EACCES', 'may not be written'],
-  ['EPERM', 'may not be written'],
-  ['EROFS', 'lies on a read-only file system'],
-  ['EISDIR', 'is a folder'],
-  ['EEXIST', 'is in the way of a folder'],
-  ['ENOTDIR', 'its folder is a file'],
-  ['ENOENT', 'its folder cannot be made'],
-]);
-
-function writeError(path: string, cause: unknown): unknown {
-  if (isErrno(cause, 'ENOSPC') || isErrno(cause, 'EDQUOT') || isErrno(cause, 'EFBIG')) {
-    const hint = `df -h '${dirname(path)}', or give another folder with -o`;
-    return new RootcellarError('E_DISK_FULL', `\`${path}\`: no space is left for it`, { hint, cause });
-  }
-  for (const [name, fault] of WRITE_FAULTS) {
-    if (!isErrno(cause, name)) continue;
-    const hint = 'give another folder with -o';
-    return new RootcellarError('E_USAGE', `\`${path}\`: ${fault}`, { hint, cause });
-  }
-  return cause;
 }
 
 function emptyWhenMissing(error: unknown): [] {

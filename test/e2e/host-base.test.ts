@@ -13,12 +13,17 @@ import {
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { describe, expect, it } from 'vitest';
-import { type Ended, rootcellar, workplace, type Workplace } from '../support/command.ts';
+import { digestOf, hexOf } from '../../src/base/digest.ts';
+import { type Ended, namesBelow, rootcellar, workplace, type Workplace } from '../support/command.ts';
 import { buildLibraries, copyPython, hostFolder, hostPython } from '../support/host-python.ts';
 import { startToyIndex } from '../support/toy-index.ts';
 
 const MODULES =
   'import ctypes, json, sqlite3, ssl, zlib\nprint(sqlite3.connect(":memory:").execute("select 6 * 7").fetchone()[0])';
+
+/** Libraries that node, sh and mount need to start. */
+const LOADED =
+  /\/(?:ld-|lib(?:c|m|dl|rt|pthread|stdc\+\+|gcc_s|mount|blkid|selinux|pcre2-8|atomic|uuid|crypt|z|ssl|crypto)[.-])/;
 
 /** Writes a recipe for this machine; `more` are further lines of it. */
 async function hostRecipe(work: Workplace, host: Readonly<Record<string, unknown>>, more = ''): Promise<string> {
@@ -181,6 +186,69 @@ describe('base.host', () => {
     expect(
       (await succeed(['run', 'host-test', '-c', 'import changed, link; print(changed.value, link.value)'])).stdout,
     ).toBe('2 3\n');
+  });
+
+  it('builds from a vendor folder where none of it is there, looking at nothing of that machine', async () => {
+    await using work = await workplace();
+    using place = hostFolder();
+    const { program, site } = copyPython(place.path('prefix'));
+    for (const name of ['one', 'same']) writeFileSync(join(site, `${name}.py`), 'value = 1\n');
+    writeFileSync(join(site, 'two.py'), 'value = 2\n');
+    const recipe = await hostRecipe(work, { python_path: program });
+    const built = await succeed(['build', recipe]);
+    await work.write({
+      'recipe/vendor/host/README': 'mine',
+      [`recipe/vendor/host/${'0'.repeat(64)}`]: 'of another lockfile',
+    });
+    expect((await succeed(['vendor', recipe])).stdout).toContain('1 more are there that the lockfile does not name');
+    expect(await namesBelow(work.path('recipe/vendor'))).toEqual(['SHA256SUMS', 'host']);
+    await succeed(['vendor', recipe, '--prune']);
+    const vendored = await namesBelow(work.path('recipe/vendor/host'));
+    expect(vendored).toContain('README');
+    expect(vendored).not.toContain('0'.repeat(64));
+    execFileSync('sha256sum', ['--check', '--strict', '--quiet', 'SHA256SUMS'], { cwd: work.path('recipe/vendor') });
+
+    // Another machine: it lacks the interpreter, and has something else for a library that nothing here needs to run.
+    renameSync(place.path('prefix'), place.path('away'));
+    const library = lockedFiles(recipe).find(
+      ({ kind, path }) => kind === 'file' && !path.startsWith(place.folder) && !LOADED.test(path),
+    );
+    const through = [
+      'unshare',
+      '--mount',
+      '--net',
+      'sh',
+      '-c',
+      `mount --bind /bin/false "$0" && exec "$@"`,
+      library?.path ?? '',
+    ];
+    const elsewhere = { through, home: work.path('empty') };
+    const copied = await succeed(['vendor', recipe, '--json', '-q'], elsewhere);
+    expect(copied.stdout).not.toContain('"kept":false');
+    const again = await succeed(['build', recipe, '--offline', '--locked'], elsewhere);
+    expect(again.stdout).toBe(built.stdout);
+    expect(
+      (await succeed(['verify', recipe, '--rebuild'], { ...elsewhere, home: work.path('third') })).stdout,
+    ).toContain('built twice from nothing, the same bytes, as the lockfile promises');
+
+    const [two, one] = ['value = 2\n', 'value = 1\n'].map((text) =>
+      work.path('recipe/vendor/host', hexOf(digestOf(text))),
+    );
+    rmSync(two ?? '');
+    const lacking = await rootcellar(['build', recipe], elsewhere);
+    const hint = `  hint: rootcellar vendor ${recipe} --arch ${ARCHITECTURE}, on the machine that it was locked on; or rootcellar lock ${recipe}\n`;
+    expect(lacking.stderr).toBe(
+      `error[E_HOST_CHANGED] \`${site}/two.py\`: is gone, and \`${work.path('recipe/vendor')}\` does not have it either\n${hint}`,
+    );
+    mkdirSync(site, { recursive: true });
+    writeFileSync(join(site, 'two.py'), 'value = 2\n');
+    writeFileSync(one ?? '', 'value = 9\n');
+    const wrong = await rootcellar(['build', recipe], { ...elsewhere, home: work.path('fourth') });
+    expect(
+      wrong.stderr.match(/^error\[E_DIGEST_MISMATCH\] host file .*(?:one|same)\.py.* has other bytes/gm),
+    ).toHaveLength(2);
+    const refused = await rootcellar(['vendor', recipe], elsewhere);
+    expect(refused.stderr.match(/^error\[E_HOST_CHANGED\].*(?:one|same)\.py`: is gone/gm)).toHaveLength(2);
   });
 
   it('gives the same image of a copy with other times, modes and inodes, to another user', async () => {

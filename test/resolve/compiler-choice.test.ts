@@ -52,6 +52,18 @@ describe.each([
     expect(lacksCompiler(targets, architecture, host)).toBe(false);
   });
 
+  it('never takes packages for the interpreter of a host, which brings its own', () => {
+    const ofHost = { ...image, debs: [], host: { files: [], folders: [] } };
+    const why = 'an interpreter of `base.host` runs on its own architecture only';
+    for (const targets of [
+      new Map([[architecture, ofHost]]),
+      new Map([[architecture, ofHost] as const, [host, { ...native, debs: [], host: ofHost.host }] as const]),
+    ]) {
+      expect(chooseCompiler(targets, architecture, host)).toEqual({ kind: 'none', why });
+      expect(chooseCompiler(targets, architecture, architecture)).toEqual({ kind: 'own' });
+    }
+  });
+
   it('refuses where there is neither, and another version of Python', () => {
     const why = `it takes Python 3.13.5, and the lockfile has no interpreter for ${host}`;
     expect(chooseCompiler(alone, architecture, host)).toEqual({ kind: 'none', why });

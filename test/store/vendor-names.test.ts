@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestOf, hexOf } from '../../src/base/digest.ts';
 import type { DebArtifact, WheelArtifact } from '../../src/resolve/resolution.ts';
-import { vendorPaths, vendorPlan } from '../../src/store/vendor-names.ts';
+import { isVendoredName, vendorPaths, vendorPlan } from '../../src/store/vendor-names.ts';
 
 function deb(name: string, version: string, content = 'x'): DebArtifact {
   const path = `pool/main/x/${name}_${version}_all.deb`;
@@ -30,6 +30,24 @@ describe('vendorPaths()', () => {
   it('goes by the digest where the name is too long for a file system', () => {
     expect(vendorPaths(deb('a'.repeat(120), '1'.repeat(120)))).toHaveLength(2);
     expect(vendorPaths(deb('a'.repeat(128), '1'.repeat(128)))).toEqual([`debs/${hexOf(digestOf('x'))}.deb`]);
+  });
+});
+
+describe('files of a host', () => {
+  it('lie under their digests alone, each content once', () => {
+    const one = { kind: 'host', name: '/usr/lib/a', version: '', size: 1, digest: digestOf('x') } as const;
+    const path = `host/${hexOf(digestOf('x'))}`;
+    expect(vendorPaths(one)).toEqual([path]);
+    expect(vendorPlan([one, { ...one, name: '/usr/lib/b' }]).map((planned) => planned.path)).toEqual([path]);
+  });
+
+  it('are told from what a user has put beside them', () => {
+    const hex = hexOf(digestOf('x'));
+    expect(
+      ['README', '.gitattributes', hex, `${hex}.old`, hex.toUpperCase()].map((name) => isVendoredName('host', name)),
+    ).toEqual([false, false, true, false, false]);
+    expect(isVendoredName('deb', 'a_1_all.deb')).toBe(true);
+    expect(isVendoredName('deb', hex)).toBe(false);
   });
 });
 
