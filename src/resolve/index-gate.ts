@@ -120,8 +120,8 @@ function fileJson(file: IndexFile, state: State): object {
     filename: file.file,
     url: `../../files/${number}/${encodeURIComponent(file.file)}`,
     hashes: file.digest === undefined ? {} : { sha256: hexOf(file.digest) },
+    // Not by its older name too: pip 23.0 ends at one that is no text, https://github.com/pypa/pip/issues/12042.
     'core-metadata': file.hasMetadata,
-    'dist-info-metadata': file.hasMetadata,
     yanked: false,
   };
 }

@@ -289,13 +289,15 @@ describe('promise 9: bad input gets one clear error', () => {
     await using work = await workplace();
     cpSync(sharedHome(), work.path('store'), { recursive: true, verbatimSymlinks: true });
     const folder = work.path('store/unpacked');
-    const [name = ''] = await namesBelow(folder);
-    const content = await readFile(join(folder, name));
-    content[0] = (content[0] ?? 0) ^ 1;
-    await writeFile(join(folder, name), content);
+    const names = await namesBelow(folder);
+    for (const name of names) {
+      const content = await readFile(join(folder, name));
+      content[0] = (content[0] ?? 0) ^ 1;
+      await writeFile(join(folder, name), content);
+    }
     const ended = await rootcellar(['verify', 'python'], { home: work.path('store') });
     expect(ended.status).toBe(1);
     expect(ended.stderr).toContain('error[E_VERIFY_FAILED]');
-    expect(ended.stderr).toContain(name);
+    expect(names.some((name) => ended.stderr.includes(name))).toBe(true);
   });
 });
