@@ -1,4 +1,5 @@
 import {
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
@@ -115,6 +116,16 @@ describe('readOnce()', () => {
     const [name] = readdirSync(kept);
     truncateSync(join(kept, name ?? ''), 70);
     expect(await readOnce(subject, counted.read)).toEqual({ text: 'one' });
+    expect(counted.count).toBe(2);
+  });
+
+  it('reads for itself where nothing can be kept', async () => {
+    const { subject, folder } = await toy();
+    const home = join(folder, 'home');
+    mkdirSync(join(home, 'cache'), { recursive: true });
+    symlinkSync('readings', join(home, 'cache/readings'));
+    const counted = reader(subject.file, asText);
+    for (const _ of [1, 2]) expect(await readOnce({ ...subject, home }, counted.read)).toEqual({ text: 'one' });
     expect(counted.count).toBe(2);
   });
 
