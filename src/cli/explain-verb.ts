@@ -9,7 +9,7 @@ import { readManifest } from '../store/image-manifest.ts';
 import { imageContents, readTree } from '../store/images.ts';
 import { buildRecipe } from './build-verb.ts';
 import type { CommandContext } from './command-context.ts';
-import { isRecipe, namedImage } from './named-image.ts';
+import { architectureOf, isRecipe, namedImage } from './named-image.ts';
 import { openRecipe, withPipeline } from './pipeline.ts';
 
 /**
@@ -42,7 +42,7 @@ async function explain(word: string, thing: string, pipeline: PipelineContext): 
   try {
     const image = await (recipe === undefined
       ? namedImage(word, pipeline)
-      : buildRecipe(recipe, pipeline.hostArchitecture, { pipeline, onMissing }));
+      : buildRecipe(recipe, architectureOf(recipe, pipeline), { pipeline, onMissing }));
     const { sandbox, interpreter } = readManifest(image.manifest);
     const tree = await readTree(pipeline.store, image);
     const contents = imageContents(pipeline.store, image);
@@ -63,7 +63,7 @@ async function explainMissing(
   { thing, pipeline }: { readonly thing: string; readonly pipeline: PipelineContext },
 ): Promise<Explanation> {
   const contents = openContents(pipeline.store, unpackedKeys);
-  const told = { name: recipe.name, architecture: pipeline.hostArchitecture, tree, program: undefined };
+  const told = { name: recipe.name, architecture: architectureOf(recipe, pipeline), tree, program: undefined };
   const image = { ...told, sandbox: recipe.sandbox, contents, packagesOf: asker(recipe, told, pipeline) };
   return await explainThing(image, thing).finally(() => contents.close());
 }
