@@ -120,12 +120,11 @@ describe('readOnce()', () => {
   });
 
   it('reads for itself where nothing can be kept', async () => {
-    const { subject, folder } = await toy();
-    const home = join(folder, 'home');
-    mkdirSync(join(home, 'cache'), { recursive: true });
-    symlinkSync('readings', join(home, 'cache/readings'));
+    const { subject, kept } = await toy();
+    mkdirSync(join(kept, '..'), { recursive: true });
+    symlinkSync('readings', kept);
     const counted = reader(subject.file, asText);
-    for (const _ of [1, 2]) expect(await readOnce({ ...subject, home }, counted.read)).toEqual({ text: 'one' });
+    for (const _ of [1, 2]) expect(await readOnce(subject, counted.read)).toEqual({ text: 'one' });
     expect(counted.count).toBe(2);
   });
 
