@@ -3,6 +3,7 @@ import { RootcellarError } from '../base/rootcellar-error.ts';
 import { explainThing, type ExplainedImage, type Explanation } from '../explain-thing.ts';
 import { packagesOfLibraries } from '../missing-packages.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
+import { quotedWord } from '../recipe/quoted-value.ts';
 import type { DebianBase, Recipe } from '../recipe/recipe.ts';
 import { openContents } from '../store/contents.ts';
 import { readManifest } from '../store/image-manifest.ts';
@@ -22,7 +23,7 @@ export async function explainVerb(context: CommandContext, word: string, thing: 
   if (stories.length === 0) {
     throw new RootcellarError(
       'E_NOTHING_KNOWN',
-      `\`${thing}\`: is no library, module, file, package or system call here`,
+      `${quotedWord(thing)}: is no library, module, file, package or system call here`,
       {
         hint: near === undefined ? `rootcellar show ${word} lists the packages` : `did you mean \`${near}\`?`,
       },

@@ -131,11 +131,11 @@ interface NewFile {
 async function writeNew(files: readonly NewFile[]): Promise<void> {
   for (const { path } of files) if (existsSync(path)) throw isThere(path);
   for (const { path, text } of files) {
-    await mkdir(dirname(path), { recursive: true });
     try {
+      await mkdir(dirname(path), { recursive: true });
       await writeFile(path, text, { flag: 'wx' });
     } catch (error) {
-      throw isErrno(error, 'EEXIST') ? isThere(path) : error;
+      throw cannotWrite(path, error);
     }
   }
 }
@@ -144,6 +144,25 @@ function isThere(path: string): RootcellarError {
   return new RootcellarError('E_USAGE', `-o: ${quotedWord(path)} is there already`, {
     hint: 'name a folder that has no recipe yet, or remove the file',
   });
+}
+
+const UNWRITABLE: readonly (readonly [string, string])[] = [
+  ['EACCES', 'may not be written by this user'],
+  ['EPERM', 'may not be written by this user'],
+  ['EROFS', 'is on a file system that is read-only'],
+  ['ENOTDIR', 'is not below a folder'],
+  ['EEXIST', 'is not below a folder'],
+  ['ELOOP', 'is below a link that leads in a circle'],
+  ['ENAMETOOLONG', 'has too long a name'],
+  ['ENOENT', 'is where no folder can be made'],
+];
+
+function cannotWrite(path: string, error: unknown): unknown {
+  if (isErrno(error, 'EEXIST') && existsSync(path)) return isThere(path);
+  const [, fault] = UNWRITABLE.find(([name]) => isErrno(error, name)) ?? [];
+  if (fault === undefined) return error;
+  const hint = 'name another folder, such as recipes/mine';
+  return new RootcellarError('E_USAGE', `-o: ${quotedWord(path)} ${fault}`, { hint, cause: error });
 }
 
 function noteText({ setting, text }: ImportNote): string {
