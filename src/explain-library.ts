@@ -39,15 +39,19 @@ export async function explainLibrary(context: ExplainContext, thing: string): Pr
   return [{ kind: 'library', lines, facts }];
 }
 
+function packageText(packages: readonly string[]): string {
+  return packages.length === 0 ? 'this machine' : `Debian package ${packages.join(' or ')}`;
+}
+
 async function missingStory(context: ExplainContext, name: string, needs: readonly Need[]): Promise<Story> {
-  const packages = (await context.packagesOf([name])).get(name) ?? [];
-  const which =
-    packages.length === 0 ? 'no Debian package is known to have it' : `Debian package ${packages.join(' or ')} has it`;
+  const known = (await context.packagesOf([name])).get(name);
+  const packages = known ?? [];
+  const which = known === undefined ? 'no Debian package is known to have it' : `${packageText(known)} has it`;
   const todo =
-    packages.length === 0
+    known === undefined
       ? `apt-file search /${name}`
       : `add ${name} to \`shared_objects\` of the recipe, or build it with --add-missing`;
-  const near = needs.length + packages.length === 0 ? nearestLibrary(context, name) : undefined;
+  const near = needs.length === 0 && known === undefined ? nearestLibrary(context, name) : undefined;
   const folders = [...new Set(needs.flatMap(({ search }) => search?.searched ?? []))];
   const lines = [
     `${name}: not in the image; ${which}`,

@@ -1,4 +1,6 @@
 import type { PackagesOf } from './assemble/closure-text.ts';
+import { hostDisk } from './assemble/host-disk.ts';
+import { hostLibraries } from './assemble/host-libraries.ts';
 import type { Architecture } from './base/architecture.ts';
 import { RootcellarError } from './base/rootcellar-error.ts';
 import { resolverSettings } from './lock-recipe.ts';
@@ -22,8 +24,7 @@ export async function packagesOfLibraries(question: PackageQuestion, context: Pi
   const { recipe, libraries } = question;
   const { base } = recipe;
   const found = new Map<string, readonly string[]>();
-  // Of a machine it is not known which packages its owner could install.
-  if (base.kind === 'host') return found;
+  if (base.kind === 'host') return librariesOfThisMachine(question, context);
   for (const library of libraries) {
     const known = libraryPackage(library, base.suite);
     if (known !== undefined) found.set(library, [known]);
@@ -38,6 +39,17 @@ export async function packagesOfLibraries(question: PackageQuestion, context: Pi
     if (providers.length > 0) found.set(library, [...new Set(providers.map((provider) => provider.package))]);
   }
   return found;
+}
+
+/** Of a machine it is not known which packages its owner could install, but what it has can be asked for. */
+function librariesOfThisMachine(
+  { architecture, libraries }: PackageQuestion,
+  { hostArchitecture }: Pick<PipelineContext, 'hostArchitecture'>,
+): PackagesOf {
+  if (architecture !== hostArchitecture) return new Map();
+  const machine = hostLibraries(hostDisk(), architecture);
+  const there = libraries.filter((library) => !library.includes('/') && machine.findByName(library) !== undefined);
+  return new Map(there.map((library) => [library, []]));
 }
 
 function sameFile(path: string, library: string): boolean {

@@ -101,7 +101,16 @@ async function keepReading(file: string, reading: Reading<unknown>): Promise<voi
     writeFileSync(temporary, Buffer.concat([Buffer.from(hexOf(digestOf(body)), 'latin1'), body]), { mode: 0o600 });
     renameSync(temporary, file);
   } catch {
-    rmSync(temporary, { force: true });
+    removeIfPossible(temporary);
+  }
+}
+
+/** In a folder that this user cannot enter, or that is none, there is nothing of ours to remove. */
+function removeIfPossible(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // Whether the store can be used at all is told by whoever needs it.
   }
 }
 

@@ -50,10 +50,12 @@ export interface RunningProgram {
 
 /**
  * Image + policy + program → report. The program runs in a cell of its own, which is gone when the report is there.
- * Throws E_SANDBOX where this host can give no cell: then nothing was run. How the program fared is told by the report.
+ * Throws E_SANDBOX where this host can give no cell, and E_IMAGE_NOT_FOUND for an image of another architecture, which it could
+ * only emulate, under rules for its own system calls: then nothing was run. How the program fared is told by the report.
  */
 export async function startProgram(request: RunRequest, context: PipelineContext): Promise<RunningProgram> {
   const { image, stdio, input, cancel } = request;
+  checkArchitecture(image, context);
   checkPrivilege('rootcellar run …');
   const manifest = readManifest(image.manifest);
   const limits = { ...manifest.sandbox.limits, ...request.limits };
@@ -63,6 +65,17 @@ export async function startProgram(request: RunRequest, context: PipelineContext
   const { outcome, forward } = launchCell({ plan, cellPath: CELL_PATH, stdio, input, signal: cancel });
   const report = outcome.then((ended) => reportOf(ended, request, limits));
   return { report, facts: async () => (await outcome).facts, forward };
+}
+
+function checkArchitecture({ name, architecture }: Image, { hostArchitecture: host }: PipelineContext): void {
+  if (architecture === host) return;
+  throw new RootcellarError(
+    'E_IMAGE_NOT_FOUND',
+    `image \`${name}\`: is for ${architecture}, and this machine is ${host}`,
+    {
+      hint: `rootcellar build RECIPE --arch ${host}`,
+    },
+  );
 }
 
 interface PlanParts {

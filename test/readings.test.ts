@@ -1,4 +1,5 @@
 import {
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
@@ -115,6 +116,15 @@ describe('readOnce()', () => {
     const [name] = readdirSync(kept);
     truncateSync(join(kept, name ?? ''), 70);
     expect(await readOnce(subject, counted.read)).toEqual({ text: 'one' });
+    expect(counted.count).toBe(2);
+  });
+
+  it('reads for itself where nothing can be kept', async () => {
+    const { subject, kept } = await toy();
+    mkdirSync(join(kept, '..'), { recursive: true });
+    symlinkSync('readings', kept);
+    const counted = reader(subject.file, asText);
+    for (const _ of [1, 2]) expect(await readOnce(subject, counted.read)).toEqual({ text: 'one' });
     expect(counted.count).toBe(2);
   });
 

@@ -7,12 +7,12 @@ import { byNameText, type LoadedByName } from './dlopen-sets.ts';
 import type { ClosureReport, MissingLibrary } from './elf-closure.ts';
 import type { FileEntry } from './tree.ts';
 
-/** Debian packages that have a library, by the library's name; none where none is known. */
+/** Debian packages that have a library, by the library's name; none of them: this machine has it, and the image is of its files. */
 export type PackagesOf = ReadonlyMap<string, readonly string[]>;
 
 /** E_LIBRARY_MISSING, one problem a library or version. `missing` must not be empty. */
 export function closureError(missing: readonly MissingLibrary[], packages: PackagesOf): RootcellarError {
-  return RootcellarError.ofProblems(missing.map((library) => problemOf(library, packages.get(library.library) ?? [])));
+  return RootcellarError.ofProblems(missing.map((library) => problemOf(library, packages.get(library.library))));
 }
 
 /** What is missing after all that `allowed` (names, or patterns with `*` and `?`) lets be missing. */
@@ -60,7 +60,7 @@ function damageWarnings(damaged: readonly FileEntry[]): readonly string[] {
   return [`damaged, so nothing can load it: ${listed(paths)} (${reasons.slice(0, MOST_NAMED).join('; ')})`];
 }
 
-function problemOf(missing: MissingLibrary, packages: readonly string[]): Problem {
+function problemOf(missing: MissingLibrary, packages: readonly string[] | undefined): Problem {
   const { library, version, unfit, blockedBy } = missing;
   const passedOver = unfit.length === 0 ? '' : `; \`/${unfit.join('`, `/')}\` is not for this machine`;
   const blocked =
@@ -72,7 +72,7 @@ function problemOf(missing: MissingLibrary, packages: readonly string[]): Proble
   return {
     code: 'E_LIBRARY_MISSING',
     message: `\`${library}\`: ${fault}${passedOver}${blocked}`,
-    hint: version === undefined ? hintOf(library, packages) : versionHint(library, packages),
+    hint: version === undefined ? hintOf(library, packages) : versionHint(library, packages ?? []),
   };
 }
 
@@ -100,11 +100,12 @@ function versionFault({ at, has, neededBy }: MissingLibrary, version: string): s
   return `has no version \`${version}\`, which is needed by ${listed(neededBy)}${upTo}`;
 }
 
-function hintOf(library: string, packages: readonly string[]): string {
-  if (packages.length === 0) return `apt-file search ${library.startsWith('/') ? library : `/${library}`}`;
+function hintOf(library: string, packages: readonly string[] | undefined): string {
+  if (packages === undefined) return `apt-file search ${library.startsWith('/') ? library : `/${library}`}`;
   const names = packages.join(' or ');
+  const from = packages.length === 0 ? 'this machine has it' : `Debian package ${names}`;
   if (library.includes('/')) return `add ${names} to base.debian.packages`;
-  return `add ${library} to shared_objects (Debian package ${names}), or run \`rootcellar build RECIPE --add-missing\``;
+  return `add ${library} to shared_objects (${from}), or run \`rootcellar build RECIPE --add-missing\``;
 }
 
 function versionHint(library: string, packages: readonly string[]): string {

@@ -31,8 +31,8 @@ interface Walk {
 function* walk(walking: Walk, folder: string, depth: number): Generator<HostFinding, void, undefined> {
   const names = walking.disk.names(folder);
   if (names.includes(undefined)) {
-    const reason = 'has names that are not plain UTF-8 text, which no lockfile can hold';
-    yield { kind: 'dropped', path: folder, reason };
+    const reason = 'has a name that is not plain UTF-8 text, which no lockfile can hold';
+    yield { kind: 'dropped', path: join(folder, '…'), reason };
   }
   const known = new Set(names);
   if (names.length === 0 && depth > 0) yield { kind: 'folder', path: folder };

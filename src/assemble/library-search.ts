@@ -90,7 +90,7 @@ export function librarySearch(tree: Tree, { architecture, cache }: SearchInput):
       if (name.includes('/')) return atPath(name);
       const { noDefaultLibraries: isolated } = chain.file.elf;
       const own = ownPlaces(chain, architecture);
-      const key = [name, isolated, ...own.map(({ at }) => at)].join('\0');
+      const key = [name, isolated, ...own.map(({ way, at }) => `${way} ${at}`)].join('\0');
       const known = remembered.get(key);
       if (known !== undefined) return known;
       const path = cached.get(name);

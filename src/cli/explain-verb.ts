@@ -3,13 +3,14 @@ import { RootcellarError } from '../base/rootcellar-error.ts';
 import { explainThing, type ExplainedImage, type Explanation } from '../explain-thing.ts';
 import { packagesOfLibraries } from '../missing-packages.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
+import { quotedWord } from '../recipe/quoted-value.ts';
 import type { DebianBase, Recipe } from '../recipe/recipe.ts';
 import { openContents } from '../store/contents.ts';
 import { readManifest } from '../store/image-manifest.ts';
 import { imageContents, readTree } from '../store/images.ts';
 import { buildRecipe } from './build-verb.ts';
 import type { CommandContext } from './command-context.ts';
-import { isRecipe, namedImage } from './named-image.ts';
+import { architectureOf, isRecipe, namedImage } from './named-image.ts';
 import { openRecipe, withPipeline } from './pipeline.ts';
 
 /**
@@ -22,7 +23,7 @@ export async function explainVerb(context: CommandContext, word: string, thing: 
   if (stories.length === 0) {
     throw new RootcellarError(
       'E_NOTHING_KNOWN',
-      `\`${thing}\`: is no library, module, file, package or system call here`,
+      `${quotedWord(thing)}: is no library, module, file, package or system call here`,
       {
         hint: near === undefined ? `rootcellar show ${word} lists the packages` : `did you mean \`${near}\`?`,
       },
@@ -42,7 +43,7 @@ async function explain(word: string, thing: string, pipeline: PipelineContext): 
   try {
     const image = await (recipe === undefined
       ? namedImage(word, pipeline)
-      : buildRecipe(recipe, pipeline.hostArchitecture, { pipeline, onMissing }));
+      : buildRecipe(recipe, architectureOf(recipe, pipeline), { pipeline, onMissing }));
     const { sandbox, interpreter } = readManifest(image.manifest);
     const tree = await readTree(pipeline.store, image);
     const contents = imageContents(pipeline.store, image);
@@ -63,7 +64,7 @@ async function explainMissing(
   { thing, pipeline }: { readonly thing: string; readonly pipeline: PipelineContext },
 ): Promise<Explanation> {
   const contents = openContents(pipeline.store, unpackedKeys);
-  const told = { name: recipe.name, architecture: pipeline.hostArchitecture, tree, program: undefined };
+  const told = { name: recipe.name, architecture: architectureOf(recipe, pipeline), tree, program: undefined };
   const image = { ...told, sandbox: recipe.sandbox, contents, packagesOf: asker(recipe, told, pipeline) };
   return await explainThing(image, thing).finally(() => contents.close());
 }

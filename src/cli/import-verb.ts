@@ -1,6 +1,6 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { basename, delimiter, join, resolve } from 'node:path';
+import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import { readBoundedFile } from '../recipe/bounded-file.ts';
@@ -50,9 +50,12 @@ export async function importVerb(context: CommandContext, request: ImportRequest
   const text = `# Made by \`rootcellar import\` of ${basename(request.config)}.\n${stringify(recipe, { lineWidth: 0 })}`;
   const file = join(folder, 'recipe.yaml');
   parseRecipe(text, { file, vocabulary: policyVocabulary() });
-  await mkdir(folder, { recursive: true });
-  await writeNew(file, text);
-  if (requirements !== undefined) await writeNew(join(folder, REQUIREMENTS), requirements);
+  const copy = join(folder, REQUIREMENTS);
+  const isInPlace = request.requirements !== undefined && resolve(request.requirements) === copy;
+  await writeNew([
+    { path: file, text },
+    ...(requirements === undefined || isInPlace ? [] : [{ path: copy, text: requirements }]),
+  ]);
   for (const note of notes) context.reporter.progress({ kind: 'warning', message: noteText(note) });
   const shown = join(flags.output, 'recipe.yaml');
   const python = base.kind === 'host' ? `\`${base.pythonPath}\` of this machine` : `the Python of Debian ${base.suite}`;
@@ -119,15 +122,47 @@ function recipeName(folder: string): string {
   return name === '' ? 'sandbox' : name;
 }
 
-async function writeNew(path: string, content: string): Promise<void> {
-  try {
-    await writeFile(path, content, { flag: 'wx' });
-  } catch (error) {
-    if (!isErrno(error, 'EEXIST')) throw error;
-    throw new RootcellarError('E_USAGE', `-o: ${quotedWord(path)} is there already`, {
-      hint: 'name a folder that has no recipe yet, or remove the file',
-    });
+interface NewFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** All of them or, when one is there already, none. */
+async function writeNew(files: readonly NewFile[]): Promise<void> {
+  for (const { path } of files) if (existsSync(path)) throw isThere(path);
+  for (const { path, text } of files) {
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, text, { flag: 'wx' });
+    } catch (error) {
+      throw cannotWrite(path, error);
+    }
   }
+}
+
+function isThere(path: string): RootcellarError {
+  return new RootcellarError('E_USAGE', `-o: ${quotedWord(path)} is there already`, {
+    hint: 'name a folder that has no recipe yet, or remove the file',
+  });
+}
+
+const UNWRITABLE: readonly (readonly [string, string])[] = [
+  ['EACCES', 'may not be written by this user'],
+  ['EPERM', 'may not be written by this user'],
+  ['EROFS', 'is on a file system that is read-only'],
+  ['ENOTDIR', 'is not below a folder'],
+  ['EEXIST', 'is not below a folder'],
+  ['ELOOP', 'is below a link that leads in a circle'],
+  ['ENAMETOOLONG', 'has too long a name'],
+  ['ENOENT', 'is where no folder can be made'],
+];
+
+function cannotWrite(path: string, error: unknown): unknown {
+  if (isErrno(error, 'EEXIST') && existsSync(path)) return isThere(path);
+  const [, fault] = UNWRITABLE.find(([name]) => isErrno(error, name)) ?? [];
+  if (fault === undefined) return error;
+  const hint = 'name another folder, such as recipes/mine';
+  return new RootcellarError('E_USAGE', `-o: ${quotedWord(path)} ${fault}`, { hint, cause: error });
 }
 
 function noteText({ setting, text }: ImportNote): string {

@@ -50,9 +50,10 @@ const LISTS = new Set(['python_lib_path', 'system_lib_requirements', 'allowed_sy
 
 /**
  * Reads dify-sandbox's `conf/config.yaml`. Throws E_RECIPE_SYNTAX for what is no YAML, and E_CONFIG_VALUE for values that are
- * neither scalars, lists of scalars, nor maps of them.
+ * neither scalars, lists of scalars, nor maps of them. A file without any setting leaves them all to the environment.
  */
 export function parseDifyConfig(text: string, file: string): DifyConfig {
+  if (hasOnlyComments(text)) return new Map();
   const yaml = parseYaml(text, file);
   const problems = [...yaml.problems];
   const settings = new Map<string, DifySetting>();
@@ -101,6 +102,10 @@ export function parseDifyVariables(text: string, file: string): DifyConfig {
 /** `later` wins. In byte order of key. */
 export function mergeDifyConfigs(earlier: DifyConfig, later: DifyConfig): DifyConfig {
   return new Map([...earlier, ...later].toSorted(([a], [b]) => byteOrder(a, b)));
+}
+
+function hasOnlyComments(text: string): boolean {
+  return text.split('\n').every((line) => /^\s*(?:#|$)/.test(line));
 }
 
 function elementsOf(text: string): readonly string[] {

@@ -1,5 +1,6 @@
 import { byteOrder } from '../base/byte-order.ts';
 import type { DifyConfig, DifySetting, ImportNote } from './dify-config.ts';
+import { libraryPathFault } from './host-schema.ts';
 import { quotedWord } from './quoted-value.ts';
 
 /** The part of a recipe that says where files come from. */
@@ -61,10 +62,10 @@ function listedPaths(config: DifyConfig): { readonly listed: readonly ListedPath
     const values = typeof setting.value === 'string' ? [setting.value] : setting.value;
     return values.flatMap((value): ListedPath[] => {
       const path = value.replaceAll(/\/+/g, '/').replace(/(?<=.)\/$/, '');
-      if (path.startsWith('/') && path !== '/' && !path.split('/').includes('..')) {
-        return [{ path, kind: kindOf(path), setting }];
-      }
-      notes.push({ setting, text: `${quotedWord(value)} is no absolute path of a file or folder` });
+      const isPath = path.startsWith('/') && path !== '/' && !path.split('/').includes('..');
+      const fault = isPath ? libraryPathFault(path) : 'is no absolute path of a file or folder';
+      if (fault === undefined) return [{ path, kind: kindOf(path), setting }];
+      notes.push({ setting, text: `${quotedWord(value)} ${fault}` });
       return [];
     });
   });
@@ -75,7 +76,11 @@ const KINDS: readonly (readonly [PathKind, RegExp])[] = [
   ['of one host', /^\/(?:etc\/(?:hosts|hostname|resolv\.conf|machine-id)$|(?:var\/)?run\/|proc\/|sys\/|dev\/)/],
   ['python', /\/python3?(?:\.\d+)?(?:\/|$)|\/opt\/python\b/],
   ['libraries', /^(?:\/usr)?(?:\/local)?\/lib(?:32|64|x32)?(?:\/[a-z0-9_]+-linux-gnu[a-z0-9]*)?$/],
-  ['library', /\.so(?:\.[0-9.]+)?$/],
+  // Where a loader looks by itself: only from there does a name alone say which file it is.
+  [
+    'library',
+    /^(?:\/usr)?(?:\/local)?\/lib(?:32|64|x32)?\/(?:[a-z0-9_]+-linux-gnu[a-z0-9]*\/)?[^/]+\.so(?:\.[0-9.]+)?$/,
+  ],
   ['system', /^\/etc\/(?:ssl\/certs|nsswitch\.conf|localtime|timezone)|^\/usr\/share\/(?:zoneinfo|ca-certificates)/],
 ];
 

@@ -74,6 +74,12 @@ const LIBRARY: PathRules = {
 };
 const LIBRARY_OR_AUTO: PathRules = { ...LIBRARY, auto: 'wanted' };
 
+/** Why `path` cannot stand in `python_lib_path`. */
+export function libraryPathFault(path: string): string | undefined {
+  const parsed = parseHostPath(path, LIBRARY);
+  return 'fault' in parsed ? parsed.fault : undefined;
+}
+
 function hostPath(rules: PathRules): z.ZodType<string> {
   return leaf((input) => parseHostPath(input, rules), { type: 'string', description: rules.description });
 }

@@ -3,6 +3,7 @@ import { checkClosure } from '../../src/assemble/elf-closure.ts';
 import type { ClosureReport, MissingLibrary } from '../../src/assemble/elf-closure.ts';
 import { cachedLibraries } from '../../src/assemble/ld-so-cache.ts';
 import type { CachedLibrary } from '../../src/assemble/ld-so-cache.ts';
+import { asLoadable, librarySearch } from '../../src/assemble/library-search.ts';
 import type { ElfFacts } from '../../src/assemble/tree.ts';
 import { elfFacts, treeOf } from './elf-trees.ts';
 
@@ -125,6 +126,24 @@ describe('checkClosure()', () => {
     expect(missing({ 'app/x': needs('libb.so', { runpath: ['$ORIGIN/libs'] }), ...libraries })).toHaveLength(1);
     const isolated = { ...libraries, 'app/libs/libb.so': needs('liba.so', { runpath: ['/none'] }) };
     expect(missing({ 'app/x': needs('libb.so', { rpath: ['$ORIGIN/libs'] }), ...isolated })).toHaveLength(1);
+  });
+
+  it('tells DT_RPATH and DT_RUNPATH apart that name the same folder', () => {
+    const { tree } = treeOf(
+      {
+        'app/x': needs('liba.so', { rpath: ['/libs'] }),
+        'app/y': needs('liba.so', { runpath: ['/libs'] }),
+        'libs/liba.so': A,
+      },
+      ownPackage,
+    );
+    const search = librarySearch(tree, { architecture: 'amd64', cache: [] });
+    const way = (path: string): unknown => {
+      const entry = tree.get(path);
+      const file = entry?.kind === 'file' ? asLoadable(entry, 'amd64') : undefined;
+      return file && search.search({ file, loader: undefined }, 'liba.so').way;
+    };
+    expect([way('app/x'), way('app/y')]).toEqual(['rpath', 'runpath']);
   });
 
   it('ends on libraries that need each other', () => {

@@ -115,7 +115,7 @@ describe('HostCollector', () => {
       "`/opt/app/hosts`: left out, as it leads to `/etc/hosts`, which is this machine's",
       '`/opt/app/loop`: left out, as it is a link that leads in a circle',
       '`/opt/app/socket`: left out, as it is a socket',
-      '`/opt/app`: left out, as it has names that are not plain UTF-8 text, which no lockfile can hold',
+      '`/opt/app/…`: left out, as it has a name that is not plain UTF-8 text, which no lockfile can hold',
     ]);
   });
 

@@ -55,6 +55,10 @@ describe('parseDifyConfig()', () => {
     ]);
   });
 
+  it.each(['', '\n', '# all\r\n\r\n  # of it\n', '\uFEFF# mark\n'])('reads %j as no settings', (text) => {
+    expect(parseDifyConfig(text, 'c').size).toBe(0);
+  });
+
   it('refuses what is no map, and what is no YAML', () => {
     expect(problemsOf(() => parseDifyConfig('- 1\n', 'c'))[0]).toContain('E_CONFIG_VALUE 1:1 `the configuration`');
     expect(problemsOf(() => parseDifyConfig('a: [\n', 'c'))[0]).toContain('E_RECIPE_SYNTAX');

@@ -139,6 +139,24 @@ describe('importDify() of python_lib_path', () => {
     );
   });
 
+  it.each([DEBIAN, HOST])('leaves out what no image can have, and says so: $kind', (base) => {
+    const imported = translate(`python_lib_path: [/tmp/lib, relative, /usr/lib/python3, "/a/*b*c*d*e*"]`, base);
+    expect(JSON.stringify(imported.recipe)).not.toMatch(/tmp|relative|\*/);
+    expect(notesOf(imported)).toEqual([
+      'python_lib_path: `/tmp/lib` cannot be in `/tmp`: a run would not see it',
+      'python_lib_path: `relative` is no absolute path of a file or folder',
+      'python_lib_path: `/a/*b*c*d*e*` must not have more than 4 `*` in one name',
+    ]);
+  });
+
+  it('asks no package for a library of a private folder', () => {
+    const imported = translate('python_lib_path: [/opt/app/libown.so.1, /lib/x86_64-linux-gnu/libssl.so.3]');
+    expect(imported.recipe).toMatchObject({ shared_objects: ['libssl.so.3'] });
+    expect(notesOf(imported)).toEqual([
+      'python_lib_path: `/opt/app/libown.so.1` is not carried over: name the Debian package that has it, or import with `--base host`',
+    ]);
+  });
+
   it('asks the interpreter where there is no list, and adds the files of the system', () => {
     expect(translate('max_workers: 4', HOST).recipe['base']).toMatchObject({
       host: {
