@@ -1,4 +1,5 @@
 import { libraryNeeds, type Need } from './assemble/library-needs.ts';
+import { shellWord } from './base/shell-word.ts';
 import { absentLibraries } from './assemble/elf-closure.ts';
 import type { SearchWay } from './assemble/library-search.ts';
 import type { FileEntry } from './assemble/tree.ts';
@@ -45,7 +46,7 @@ async function missingStory(context: ExplainContext, name: string, needs: readon
     packages.length === 0 ? 'no Debian package is known to have it' : `Debian package ${packages.join(' or ')} has it`;
   const todo =
     packages.length === 0
-      ? `apt-file search /${name}`
+      ? `apt-file search ${shellWord(`/${name}`)}`
       : `add ${name} to \`shared_objects\` of the recipe, or build it with --add-missing`;
   const near = needs.length + packages.length === 0 ? nearestLibrary(context, name) : undefined;
   const folders = [...new Set(needs.flatMap(({ search }) => search?.searched ?? []))];
