@@ -37,7 +37,7 @@ export async function buildWheel({ recipe, job, limits }: WheelBuild, context: P
   const { source, environment, known } = job;
   const { architecture, interpreter } = environment;
   const { progress } = context;
-  const title = `${source.name} ${source.version}`;
+  const title = `${source.name} ${source.version}`.trimEnd();
   const tree = await readSource(context.store, source);
   const folder = source.kind === 'git' ? (source.subdirectory ?? '') : '';
   const system = blaming(titleOf(source), () => buildSystem(tree, folder));

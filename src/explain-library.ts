@@ -1,4 +1,5 @@
 import { libraryNeeds, type Need } from './assemble/library-needs.ts';
+import { shellWord } from './base/shell-word.ts';
 import { absentLibraries } from './assemble/elf-closure.ts';
 import type { SearchWay } from './assemble/library-search.ts';
 import type { FileEntry } from './assemble/tree.ts';
@@ -49,7 +50,7 @@ async function missingStory(context: ExplainContext, name: string, needs: readon
   const which = known === undefined ? 'no Debian package is known to have it' : `${packageText(known)} has it`;
   const todo =
     known === undefined
-      ? `apt-file search /${name}`
+      ? `apt-file search ${shellWord(`/${name}`)}`
       : `add ${name} to \`shared_objects\` of the recipe, or build it with --add-missing`;
   const near = needs.length === 0 && known === undefined ? nearestLibrary(context, name) : undefined;
   const folders = [...new Set(needs.flatMap(({ search }) => search?.searched ?? []))];

@@ -6,19 +6,17 @@ const FOLDERS: readonly string[] = ['usr/local/share/ca-certificates/', 'usr/sha
 const BUNDLE = 'etc/ssl/certs/ca-certificates.crt';
 
 /**
- * The file of all certificates that the image trusts, and the link by which OpenSSL finds it; nothing when the image has
- * no certificates. Certificates in byte order of path, each ended by a line feed, as `update-ca-certificates` joins them.
+ * The file of all certificates that the image trusts, where it is not there already, and the link by which OpenSSL finds it;
+ * nothing when the image has no certificates. Certificates in byte order of path, each ended by a line feed, as `update-ca-certificates` joins them.
  */
 export function caBundle(tree: Tree, contents: Contents): readonly GeneratedEntry[] {
   const certificates = [...tree.values()]
     .filter((entry): entry is FileEntry => entry.kind === 'file' && isCertificate(entry.path))
     .toSorted((a, b) => byteOrder(a.path, b.path));
-  if (certificates.length === 0) return [];
+  const link: GeneratedEntry = { kind: 'symlink', path: 'usr/lib/ssl/cert.pem', target: `/${BUNDLE}` };
+  if (certificates.length === 0) return tree.has(BUNDLE) ? [link] : [];
   const content = Buffer.concat(certificates.flatMap((entry) => lines(entry, contents)));
-  return [
-    { kind: 'file', path: BUNDLE, mode: 0o644, content },
-    { kind: 'symlink', path: 'usr/lib/ssl/cert.pem', target: `/${BUNDLE}` },
-  ];
+  return [{ kind: 'file', path: BUNDLE, mode: 0o644, content }, link];
 }
 
 function isCertificate(path: string): boolean {

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { byteOrder } from '../base/byte-order.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { Problem } from '../base/rootcellar-error.ts';
+import { shellWord } from '../base/shell-word.ts';
 import { matchesWildcard } from '../base/wildcard.ts';
 import { byNameText, type LoadedByName } from './dlopen-sets.ts';
 import type { ClosureReport, MissingLibrary } from './elf-closure.ts';
@@ -101,7 +102,7 @@ function versionFault({ at, has, neededBy }: MissingLibrary, version: string): s
 }
 
 function hintOf(library: string, packages: readonly string[] | undefined): string {
-  if (packages === undefined) return `apt-file search ${library.startsWith('/') ? library : `/${library}`}`;
+  if (packages === undefined) return `apt-file search ${shellWord(library.startsWith('/') ? library : `/${library}`)}`;
   const names = packages.join(' or ');
   const from = packages.length === 0 ? 'this machine has it' : `Debian package ${names}`;
   if (library.includes('/')) return `add ${names} to base.debian.packages`;

@@ -1,5 +1,6 @@
 import type { Architecture } from '../base/architecture.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import { shellWord } from '../base/shell-word.ts';
 import type { HostCollector } from './host-collector.ts';
 import type { HostLibraries, HostLibrary } from './host-libraries.ts';
 import { asLoadable, type LoadableFile } from './library-search.ts';
@@ -72,7 +73,7 @@ export function closeOverLibraries(request: ClosureRequest): void {
 
 function missingLibrary(library: string, architecture: Architecture): RootcellarError {
   const message = `\`${library}\`: is not on this machine, for ${architecture}`;
-  return new RootcellarError('E_LIBRARY_MISSING', message, { hint: `apt-file search /${library}` });
+  return new RootcellarError('E_LIBRARY_MISSING', message, { hint: `apt-file search ${shellWord(`/${library}`)}` });
 }
 
 function collectedFiles({ collector, libraries, architecture }: ClosureRequest): Loaded[] {

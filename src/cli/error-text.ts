@@ -1,5 +1,6 @@
 import type { Problem } from '../base/rootcellar-error.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import { visibleText } from './visible-text.ts';
 
 /**
  * An error as people read it: each problem on its own line, its hint below it.
@@ -15,7 +16,7 @@ function problemText(problem: Problem): string {
   const { place } = problem;
   const where = place === undefined ? '' : `${place.file}:${place.line}:${place.column}: `;
   const hint = problem.hint === undefined ? '' : `\n  hint: ${problem.hint.replaceAll('\n', '\n        ')}`;
-  return `error[${problem.code}] ${where}${problem.message}${hint}`;
+  return visibleText(`error[${problem.code}] ${where}${problem.message}${hint}`);
 }
 
 /** The exit status that an error ends the command with: 2 usage, 130 cancelled, 125 sandbox, 70 our bug, else 1. */

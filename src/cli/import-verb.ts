@@ -92,7 +92,7 @@ function chooseBase(config: DifyConfig, { base }: ImportFlags, searchPath: strin
   const wanted = typeof configured === 'string' ? configured : configured.join(',');
   const found = findProgram(wanted, searchPath);
   if (base === 'debian' || (base === undefined && found === undefined)) return { kind: 'debian', suite: SUITE };
-  return { kind: 'host', pythonPath: found ?? wanted };
+  return { kind: 'host', pythonPath: found ?? wanted, isThere: existsSync };
 }
 
 /** As dify-sandbox does it: an absolute path, or a name that is looked for on `PATH`. */

@@ -2,13 +2,14 @@ import type { ProgressEvent } from '../base/progress.ts';
 import { progressText } from './progress-text.ts';
 import type { Reporter, ReporterOptions } from './reporter.ts';
 import { failureText } from './reporter.ts';
+import { visibleText } from './visible-text.ts';
 
 /** One plain line for each step that ends, and for each warning; with `--verbose` also for its beginning and advance. */
 export function createLineReporter(options: ReporterOptions): Reporter {
   const say = (line: string): void => void options.stderr.write(`${line}\n`);
   return {
     progress: (event) => {
-      if (isShown(event, options)) say(lineOf(event));
+      if (isShown(event, options)) say(visibleText(lineOf(event)));
     },
     result: (text) => void options.stdout.write(text),
     close: () => Promise.resolve(),

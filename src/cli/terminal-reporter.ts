@@ -3,6 +3,7 @@ import type { ProgressAmount, ProgressEvent, StepName } from '../base/progress.t
 import { progressBar, progressText } from './progress-text.ts';
 import type { Reporter, ReporterOptions } from './reporter.ts';
 import { failureText } from './reporter.ts';
+import { visibleText } from './visible-text.ts';
 
 type Task = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>;
 
@@ -78,5 +79,5 @@ function updateStep(step: ShownStep | undefined, event: ProgressEvent & { kind: 
 }
 
 function warningText(event: ProgressEvent & { kind: 'warning' }): string {
-  return `warning: ${event.message}${event.hint === undefined ? '' : `\n  hint: ${event.hint}`}`;
+  return visibleText(`warning: ${event.message}${event.hint === undefined ? '' : `\n  hint: ${event.hint}`}`);
 }

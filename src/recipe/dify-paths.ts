@@ -18,15 +18,25 @@ const SYSTEM_PATHS = [
   '/etc/timezone',
 ];
 
+export interface HostPlaces {
+  readonly pythonPath: string;
+  readonly isThere: (path: string) => boolean;
+}
+
 /** A base of this machine's files: the paths as they are, but for what belongs to one host alone. */
-export function hostParts(config: DifyConfig, pythonPath: string): ImportedBase {
+export function hostParts(config: DifyConfig, machine: HostPlaces): ImportedBase {
   const { listed, notes } = listedPaths(config);
   const wanted = listed.filter((entry) => entry.kind !== 'of one host').map(({ path }) => path);
-  const isExplicit = config.has('python_lib_path');
+  const explicit = config.get('python_lib_path');
   const system = config.has('system_lib_requirements') ? [] : SYSTEM_PATHS;
-  const paths = isExplicit ? wanted : ['auto', ...wanted, ...system];
+  const hasLibrary = wanted.some((path) => /\/python\d+\.\d+$/.test(path) && machine.isThere(path));
+  const paths = explicit === undefined ? ['auto', ...wanted, ...system] : hasLibrary ? wanted : ['auto', ...wanted];
+  if (explicit !== undefined && !hasLibrary) {
+    const text = 'names no standard library that is on this machine, so the interpreter is asked for its own (`auto`)';
+    notes.push({ setting: explicit, text });
+  }
   return {
-    recipe: { base: { host: { python_path: pythonPath, python_lib_path: [...new Set(paths)] } } },
+    recipe: { base: { host: { python_path: machine.pythonPath, python_lib_path: [...new Set(paths)] } } },
     notes: [...notes, ...listed.filter(({ kind }) => kind === 'of one host').map(hostNote)],
   };
 }

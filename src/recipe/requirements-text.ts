@@ -68,9 +68,10 @@ function logicalLines(text: string): readonly LogicalLine[] {
   let joined = '';
   let breaks: number[] = [];
   for (const [index, raw] of physical.entries()) {
-    const continues = raw.endsWith('\\') && !/^\s*#/.test(raw) && index < physical.length - 1;
+    const continues = raw.endsWith('\\') && !/^\s*#/.test(raw);
     joined += continues ? raw.slice(0, -1) : raw;
-    if (continues) {
+    // As in pip, the last line may end like one that goes on.
+    if (continues && index < physical.length - 1) {
       breaks.push(joined.length);
       continue;
     }

@@ -27,3 +27,9 @@ it('exitStatusOf() tells refusals, usage, sandbox failures and bugs apart', () =
   ];
   expect(errors.map(exitStatusOf)).toEqual([1, 2, 125, 130, 70]);
 });
+
+it('errorText() never passes on what a terminal obeys', () => {
+  expect(errorText(new RootcellarError('E_LIBRARY_MISSING', 'libz\u001b[31m.so is missing'))).toBe(
+    'error[E_LIBRARY_MISSING] libz\\u{1b}[31m.so is missing',
+  );
+});

@@ -3,7 +3,11 @@ import { DIFY_VARIABLES, parseDifyConfig } from '../../src/recipe/dify-config.ts
 import { importDify, type DifyImport, type ImportBase } from '../../src/recipe/dify-import.ts';
 
 const DEBIAN: ImportBase = { kind: 'debian', suite: 'trixie' };
-const HOST: ImportBase = { kind: 'host', pythonPath: '/opt/python/bin/python3' };
+const HOST: ImportBase = {
+  kind: 'host',
+  pythonPath: '/opt/python/bin/python3',
+  isThere: (path) => path === '/usr/local/lib/python3.10',
+};
 const NAMES = new Map([
   [1, 'write'],
   [41, 'socket'],
@@ -140,7 +144,10 @@ describe('importDify() of python_lib_path', () => {
   });
 
   it.each([DEBIAN, HOST])('leaves out what no image can have, and says so: $kind', (base) => {
-    const imported = translate(`python_lib_path: [/tmp/lib, relative, /usr/lib/python3, "/a/*b*c*d*e*"]`, base);
+    const imported = translate(
+      `python_lib_path: [/tmp/lib, relative, /usr/local/lib/python3.10, "/a/*b*c*d*e*"]`,
+      base,
+    );
     expect(JSON.stringify(imported.recipe)).not.toMatch(/tmp|relative|\*/);
     expect(notesOf(imported)).toEqual([
       'python_lib_path: `/tmp/lib` cannot be in `/tmp`: a run would not see it',
@@ -170,6 +177,16 @@ describe('importDify() of python_lib_path', () => {
         ],
       },
     });
+  });
+
+  it('asks the interpreter too where the list names no standard library of this machine', () => {
+    const imported = translate('python_lib_path: [/usr/lib/python3.9, /usr/lib/python3]', HOST);
+    expect(imported.recipe['base']).toMatchObject({
+      host: { python_lib_path: ['auto', '/usr/lib/python3.9', '/usr/lib/python3'] },
+    });
+    expect(notesOf(imported)).toEqual([
+      'python_lib_path: names no standard library that is on this machine, so the interpreter is asked for its own (`auto`)',
+    ]);
   });
 
   it('takes the list of the system instead where there is one', () => {

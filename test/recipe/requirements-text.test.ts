@@ -204,3 +204,8 @@ describe('parseRequirements()', () => {
     );
   });
 });
+
+it('reads a last line that ends with a backslash, as pip does', () => {
+  const { items, problems } = parseRequirements('idna>=3 \\', 'r.txt');
+  expect([items.map(({ kind }) => kind), problems]).toEqual([['requirement'], []]);
+});
