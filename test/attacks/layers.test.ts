@@ -26,9 +26,9 @@ const LAYERS: readonly (readonly [layer: string, vary: Variation, attacks: reado
   ['the limit on denied calls', limited({ denials: 1e9, wallMs: 1000 }), ['K20']],
   ['the size of /tmp', limited({ tmpBytes: 2 ** 28 }), ['F18-ends']],
   ['the number of inodes', limited({ tmpInodes: 2 ** 20, wallMs: 1500 }), ['F13']],
-  ['limits of the kernel', planned({ resourceLimits: [] }), ['P24', 'F18']],
+  ['limits of the kernel', planned({ resourceLimits: [] }), ['F18']],
   ['the read-only root', built('root.c', 'MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |', 'MOUNT_ATTR_NOSUID |'), ['F5']],
-  ['Landlock', built('landlock.c', 'if (version == 0)', 'if (version >= 0)'), ['F5', 'N1']],
+  ['Landlock', built('landlock.c', 'if (version == 0)', 'if (version >= 0)'), ['N1']],
   ['the pid namespace', built('cell.c', 'CLONE_NEWNS | CLONE_NEWPID |', 'CLONE_NEWNS |'), ['P9']],
   ['own devices', built('root.c', '{ "null", 3 },', '{ "null", 3 }, { "mem", 1 },'), ['F16']],
 ];
