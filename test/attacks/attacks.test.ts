@@ -191,7 +191,7 @@ describe.skipIf(CANNOT_SANDBOX)('attacks, tier A', () => {
   it('disturbs no neighbour', async () => {
     const { report, steps, expected } = await neighbour.end();
     expect(report).toMatchObject({ status: 'cancelled', stdout: expected, stderr: '', denied: [], events: [] });
-    expect(steps).toBeGreaterThan(20);
+    expect(steps).toBeGreaterThan(5);
     expect(await sweep({ host, root, before, keep: { uid: -1, directories: new Set() } })).toEqual([]);
   });
 });
