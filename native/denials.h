@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DENIALS_ROWS 64
+#define DENIALS_ROWS 512
 
 struct denial {
 	uint32_t arch;	/* AUDIT_ARCH_* */

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const E2E = ['test/e2e/**/*.test.ts', 'test/native/**/*.test.ts'];
+const E2E = ['test/e2e/**/*.test.ts', 'test/native/**/*.test.ts', 'test/attacks/**/*.test.ts'];
 
 export default defineConfig({
   root: `${import.meta.dirname}/..`,

@@ -1,0 +1,10 @@
+import stat
+attempt("block", lambda: os.mknod("/tmp/sda", stat.S_IFBLK | 0o666, os.makedev(8, 0)))
+attempt("character", lambda: os.mknod("/tmp/kmsg", stat.S_IFCHR | 0o666, os.makedev(1, 11)))
+attempt("socket", lambda: os.mknod("/tmp/socket", stat.S_IFSOCK | 0o666))
+attempt("fifo", lambda: os.mkfifo("/tmp/fifo"))
+open("/tmp/own", "w").close()
+attempt("setuid", lambda: os.chmod("/tmp/own", 0o6755))
+attempt("owner", lambda: os.chown("/tmp/own", 0, 0))
+attempt("capability", lambda: os.setxattr("/tmp/own", "security.capability", bytes(20)))
+attempt("execute", lambda: os.execv("/tmp/own", ["own"]))

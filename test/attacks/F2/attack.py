@@ -1,0 +1,12 @@
+target = sys.argv[1]
+attempt("dots", lambda: open("../../../../../.." + target))
+attempt("slashes", lambda: open("/./../.." + target))
+attempt("link", lambda: os.symlink("/", "/tmp/up"))
+attempt("through the link", lambda: open("/tmp/up/.." + target))
+os.chdir("/")
+os.chdir("..")
+attempt("after chdir", lambda: open("." + target))
+root = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+attempt("by descriptor", lambda: os.open(".." + target, os.O_RDONLY, dir_fd=root))
+os.fchdir(root)
+print(os.stat("..").st_ino == os.stat("/").st_ino, os.getcwd())

@@ -1,0 +1,2 @@
+attempt("uretprobe", lambda: call(335))
+attempt("uprobe", lambda: call(336))

@@ -1,0 +1,5 @@
+try_calls(
+    "keyctl",
+    "add_key",
+    "request_key",
+)

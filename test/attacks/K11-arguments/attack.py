@@ -1,0 +1,5 @@
+attempt("no randomisation", lambda: call(NR["personality"], 0x0040000))
+attempt("data can be executed", lambda: call(NR["personality"], 0x0400000))
+attempt("own filter", lambda: call(NR["prctl"], 22, 2, 0, 0, 0))
+attempt("strict mode", lambda: call(NR["prctl"], 22, 1, 0, 0, 0))
+print(call(NR["personality"], 0xffffffff))

@@ -1,0 +1,10 @@
+try_calls(
+    "modify_ldt",
+    "iopl",
+    "ioperm",
+    "uselib",
+    "ustat",
+    "sysfs",
+    "_sysctl",
+    "create_module",
+)

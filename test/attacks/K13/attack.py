@@ -1,0 +1,11 @@
+name = "/etc/passwd"
+before = open(name, "rb").read()
+file = os.open(name, os.O_RDONLY)
+ends = os.pipe()
+attempt("AF_ALG", lambda: call(NR["socket"], 38, 5, 0))
+attempt("splice", lambda: os.splice(file, ends[1], 100))
+attempt("vmsplice", lambda: call(NR["vmsplice"], ends[1], 0, 0, 0))
+attempt("tee", lambda: call(NR["tee"], ends[0], ends[1], 10, 0))
+attempt("sendfile", lambda: os.sendfile(ends[1], file, 0, 100))
+attempt("copy_file_range", lambda: os.copy_file_range(file, file, 10))
+print(open(name, "rb").read() == before)

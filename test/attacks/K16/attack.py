@@ -1,0 +1,13 @@
+try_calls(
+    "shmget",
+    "shmat",
+    "shmctl",
+    "semget",
+    "semop",
+    "semctl",
+    "msgget",
+    "msgsnd",
+    "msgrcv",
+    "mq_open",
+    "mq_unlink",
+)

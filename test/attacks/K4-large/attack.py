@@ -1,0 +1,2 @@
+print("calling", flush=True)
+call(0x7fffffff)

@@ -1,0 +1,11 @@
+high = 1 << 32
+attempt("TIOCSTI", lambda: call(NR["ioctl"], 0, high | 0x5412, 0))
+attempt("TIOCLINUX", lambda: call(NR["ioctl"], 0, 0xffff_ffff << 32 | 0x541c, 0))
+attempt("new user namespace", lambda: call(NR["clone"], high | 0x10000000 | 17, 0, 0, 0, 0))
+attempt("thread in a new namespace", lambda: call(NR["clone"], high | 0x10010900, 0, 0, 0, 0))
+attempt("AF_ALG", lambda: call(NR["socket"], high | 38, 5, 0))
+attempt("pair of datagrams", lambda: call(NR["socketpair"], high | 1, high | 2, 0, 0))
+attempt("F_SETLEASE", lambda: call(NR["fcntl"], 0, high | 1024, 0))
+attempt("dumpable", lambda: call(NR["prctl"], high | 4, 1, 0, 0, 0))
+attempt("limits of init", lambda: call(NR["prlimit64"], high | 1, 7, 0, 0))
+attempt("personality", lambda: call(NR["personality"], high | 0x0040000))

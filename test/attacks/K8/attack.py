@@ -1,0 +1,15 @@
+try_calls(
+    "mount",
+    "umount2",
+    "pivot_root",
+    "chroot",
+    "open_tree",
+    "move_mount",
+    "fsopen",
+    "fsmount",
+    "fspick",
+    "fsconfig",
+    "mount_setattr",
+    "statmount",
+    "listmount",
+)

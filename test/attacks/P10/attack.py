@@ -1,0 +1,11 @@
+import fcntl
+attempt("tgkill", lambda: call(NR["tgkill"], 1, 1, 9))
+attempt("tkill", lambda: call(NR["tkill"], 1, 9))
+info = ctypes.create_string_buffer(128)
+attempt("sigqueue", lambda: call(NR["rt_sigqueueinfo"], 1, 9, ctypes.byref(info)))
+attempt("sigqueue to a thread", lambda: call(NR["rt_tgsigqueueinfo"], 1, 1, 9, ctypes.byref(info)))
+attempt("pidfd", lambda: call(NR["pidfd_open"], 1, 0))
+attempt("signal by pidfd", lambda: call(NR["pidfd_send_signal"], 0, 9, 0, 0))
+attempt("owner", lambda: fcntl.fcntl(0, fcntl.F_SETOWN, 1))
+attempt("owner’s signal", lambda: fcntl.fcntl(0, 10, 9))
+attempt("timer", lambda: call(NR["timer_create"], 1, 0, 0))

@@ -1,0 +1,4 @@
+class Evil:
+    def __del__(self):
+        while True: pass
+evil = Evil()

@@ -1,0 +1,4 @@
+def hook(*_):
+    raise ValueError("worse")
+sys.excepthook = hook
+raise KeyError("bad")

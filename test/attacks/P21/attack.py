@@ -1,0 +1,1 @@
+try_calls(*['clock_settime', 'clock_adjtime', 'adjtimex', 'settimeofday'])

@@ -1,0 +1,4 @@
+import threading, time
+threading.Thread(target=time.sleep, args=(600,)).start()
+print("leaving", flush=True)
+call(NR["exit"], 0)

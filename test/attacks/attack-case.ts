@@ -1,0 +1,116 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { ARCHITECTURES, type Architecture } from '../../src/base/architecture.ts';
+import { PROFILES } from '../../src/run/profiles.ts';
+import { syscallName, highestSyscall } from '../../src/run/syscall-tables.ts';
+
+const STATUSES = [
+  'ok',
+  'error',
+  'signal',
+  'denied',
+  'timeout',
+  'cpu_limit',
+  'oom',
+  'output_limit',
+  'disk_limit',
+  'cancelled',
+  'rejected',
+  'internal',
+] as const;
+
+const EVENTS = [
+  'oom_kill',
+  'pids_max',
+  'output_truncated',
+  'output_lost',
+  'wall',
+  'cpu',
+  'disk_full',
+  'killed_descendants',
+  'cleanup_unproven',
+] as const;
+
+const CASE = z.strictObject({
+  id: z.string().regex(/^[FPKNZX]\d+(-[a-z0-9-]+)?$/),
+  what: z.string().min(1),
+  tiers: z.array(z.enum(['A', 'B', 'C', 'D'])).min(1),
+  architectures: z.array(z.enum(ARCHITECTURES)).default([...ARCHITECTURES]),
+  profile: z
+    .string()
+    .refine((name) => PROFILES.has(name))
+    .default('python'),
+  allow: z.array(z.string()).default([]),
+  limits: z.array(z.string()).default([]),
+  /** `{canary}`, `{port}` and `{socket}` stand for a file, a TCP port and an abstract socket of the host. */
+  arguments: z.array(z.string()).default([]),
+  /** Bytes of stdin. */
+  input: z.number().int().default(0),
+  cancelAfterMs: z.number().int().optional(),
+  times: z.number().int().min(1).default(1),
+  /** The program is `attack.py` as it is, without the prelude. */
+  bare: z.boolean().default(false),
+  /** In place of a file: a text so many times. */
+  code: z.strictObject({ repeat: z.string(), times: z.number().int() }).optional(),
+  /** What is not as it should be yet; the case then says what we owe and is expected to fail. */
+  gap: z.string().optional(),
+  expect: z.strictObject({
+    status: z.union([z.enum(STATUSES), z.array(z.enum(STATUSES))]),
+    exitCode: z.number().int().optional(),
+    signal: z.string().optional(),
+    /** All of them, but for denied system calls. */
+    events: z.array(z.enum(EVENTS)).default([]),
+    /** Those that are there or not, depending on the moment. */
+    mayHave: z.array(z.enum(EVENTS)).default([]),
+    /** All names of denied system calls. */
+    denied: z.array(z.string()).default([]),
+    /** The whole of stdout, line by line. */
+    prints: z.array(z.string()).optional(),
+    stdout: z.string().optional(),
+    stderr: z.string().optional(),
+  }),
+});
+
+export interface AttackCase extends z.output<typeof CASE> {
+  readonly program: Buffer;
+}
+
+const FOLDER = import.meta.dirname;
+/** The only calls by name that an attack may need and that are not told by a table. */
+const PRELUDE = readFileSync(join(FOLDER, 'prelude.py'), 'utf8');
+
+/** Every case, by name of its folder. Throws on one that is not well-formed. */
+export function attackCases(architecture: Architecture): readonly AttackCase[] {
+  return readdirSync(FOLDER)
+    .filter((name) => statSync(join(FOLDER, name)).isDirectory())
+    .toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+    .map((name) => readCase(name, architecture));
+}
+
+function readCase(name: string, architecture: Architecture): AttackCase {
+  const attack = CASE.parse(parse(readFileSync(join(FOLDER, name, 'case.yaml'), 'utf8')));
+  if (attack.id !== name) throw new Error(`test/attacks/${name}: its id is ${attack.id}`);
+  return { ...attack, program: programOf(attack, architecture) };
+}
+
+function programOf(attack: z.output<typeof CASE>, architecture: Architecture): Buffer {
+  if (attack.code !== undefined) return Buffer.from(attack.code.repeat.repeat(attack.code.times));
+  const own = readFileSync(join(FOLDER, attack.id, 'attack.py'));
+  return attack.bare ? own : withPrelude(own.toString('utf8'), architecture);
+}
+
+export function withPrelude(code: string, architecture: Architecture): Buffer {
+  return Buffer.from(`NR = ${JSON.stringify(numbersOf(architecture))}\n${PRELUDE}${code}`);
+}
+
+function numbersOf(architecture: Architecture): Readonly<Record<string, number>> {
+  const numbers = Array.from({ length: highestSyscall(architecture) + 1 }, (_, nr) => nr);
+  return Object.fromEntries(
+    numbers.flatMap((nr) => {
+      const name = syscallName(architecture, nr);
+      return name === undefined ? [] : [[name, nr]];
+    }),
+  );
+}
