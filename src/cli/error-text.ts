@@ -16,7 +16,9 @@ function problemText(problem: Problem): string {
   const { place } = problem;
   const where = place === undefined ? '' : `${place.file}:${place.line}:${place.column}: `;
   const hint = problem.hint === undefined ? '' : `\n  hint: ${problem.hint.replaceAll('\n', '\n        ')}`;
-  return visibleText(`error[${problem.code}] ${where}${problem.message.replaceAll('\n', '\n    ')}${hint}`);
+  // No name in a message may begin a line that looks like one of ours.
+  const message = problem.message.replaceAll(/\n(?! )/g, '\n  ');
+  return visibleText(`error[${problem.code}] ${where}${message}${hint}`);
 }
 
 /** The exit status that an error ends the command with: 2 usage, 130 cancelled, 125 sandbox, 70 our bug, else 1. */

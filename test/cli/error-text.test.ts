@@ -33,3 +33,8 @@ it('errorText() never passes on what a terminal obeys', () => {
     'error[E_LIBRARY_MISSING] libz\\u{1b}[31m.so is missing',
   );
 });
+
+it('errorText() begins no line with what a name holds', () => {
+  const forged = new RootcellarError('E_ARTIFACT_INVALID', 'a\nerror[E_USAGE] typed\n  of ours');
+  expect(errorText(forged)).toBe('error[E_ARTIFACT_INVALID] a\n  error[E_USAGE] typed\n  of ours');
+});
