@@ -72,6 +72,8 @@ export async function buildImage(request: BuildRequest, context: PipelineContext
 
 async function existingImage(image: Image, { output }: BuildRequest, context: PipelineContext): Promise<Image> {
   if (output === undefined) return image;
+  // A command that writes removes what killed ones left, though this one needs no temporary file itself.
+  context.store.expectWriting();
   const tree = await readTree(context.store, image);
   await packImage({ tree, unpackedKeys: image.unpackedKeys, promise: image.diffId, output }, context);
   return image;

@@ -112,7 +112,7 @@ print(json.dumps({
   it('contains a full /tmp', async () => {
     const report = await run('f = open("/tmp/x", "wb")\nwhile True: f.write(bytes(2**20))', '--limit', 'tmp=4MiB');
     expect(report.stderr).toMatch(/No space left on device|File too large/);
-    expect(report.status).toBe('error');
+    expect(report).toMatchObject({ status: 'disk_limit', exit_code: 1, events: [{ kind: 'disk_full' }] });
   });
 
   it('keeps output exactly: what was written before the end, and bytes that are no text', async () => {
