@@ -32,6 +32,13 @@
  * uncounted.  Whatever fails, nothing is run: exit status 125 and
  * the record `failed` with the step.
  *
+ * In four tiers (plan.h), by what the host allows.  A: as above.  B: the same
+ * inside a user namespace, by any user.  C: no namespaces; the cell's root is
+ * a slot that it enters by chroot.  D: no other root and no other user, only
+ * Landlock.  In C and D the cell does not end with init, so init, a
+ * subreaper, kills what is left when the keeper closes the link or dies, and
+ * the keeper does when init is dead.  Steps name the tiers that take them.
+ *
  * Exit status: the program's own; 128 + its signal; 124 when a limit ended
  * the run; 125 when there was no run.
  */
@@ -64,6 +71,13 @@
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | \
 		    CLONE_NEWNET)
 
+static const uint64_t namespaces[] = {
+	[TIER_A] = NAMESPACES,
+	[TIER_B] = NAMESPACES | CLONE_NEWUSER,
+	[TIER_C] = 0,
+	[TIER_D] = 0,
+};
+
 static unsigned char plan_bytes[PLAN_LARGEST + 1];
 static struct plan plan;
 static struct inside inside;
@@ -75,6 +89,7 @@ static struct keeper keeper = {
 	.main_pidfd = -1,
 	.listener = -1,
 	.tmp = -1,
+	.place = { .folder = -1, .tmp = -1, .run = -1, .lock = -1 },
 	.input = { .from = -1, .to = -1 },
 	.output = { .from = -1, .to = -1 },
 	.errors = { .from = -1, .to = -1 },
@@ -182,6 +197,20 @@ static int open_cgroup(int *cgroup)
 	return *cgroup < 0 ? -1 : 0;
 }
 
+static void describe_inside(int link)
+{
+	bool is_placed = plan.place != NULL;
+
+	inside.plan = &plan;
+	/* In a user namespace every number is free; it need not tell ours. */
+	inside.uid = plan.tier == TIER_B ? plan.uid_first : keeper.uid;
+	inside.outer_uid = geteuid();
+	inside.outer_gid = getegid();
+	inside.place = is_placed ? keeper.place.path : NULL;
+	inside.tmp_tree = is_placed ? keeper.place.tmp : -1;
+	inside.link = link;
+}
+
 static int start_init(void)
 {
 	int link[2], cgroup;
@@ -190,15 +219,15 @@ static int start_init(void)
 	if (open_cgroup(&cgroup) < 0 || make_pipes(link) < 0)
 		return -1;
 	keeper.link = link[0];
-	inside.plan = &plan;
-	inside.uid = keeper.uid;
-	inside.link = link[1];
-	pid = system_clone_into(NAMESPACES, &keeper.init_pidfd, cgroup);
+	describe_inside(link[1]);
+	pid = system_clone_into(namespaces[plan.tier], &keeper.init_pidfd,
+				cgroup);
 	if (pid == 0) {
 		/* Else init could not see that its keeper has gone. */
 		system_close(link[0]);
 		init_live(&inside);
 	}
+	keeper.init_pid = pid;
 	system_close(link[1]);
 	system_close(cgroup);
 	for (int i = 0; i < 3; i++)
@@ -211,17 +240,58 @@ static void fail(enum step step)
 	keeper_fail(&keeper, step, errno);
 }
 
+/* Who may choose no identity has the caller's. */
+static int take_identity(void)
+{
+	if (plan.tier == TIER_A || plan.tier == TIER_C)
+		return identity_take(&plan, &keeper.uid, &keeper.uid_lock);
+	keeper.uid = geteuid();
+	return 0;
+}
+
+/* Without control groups, processes are counted and limited by user. */
+static int count_others(void)
+{
+	int64_t tasks;
+
+	if (plan.tier != TIER_D)
+		return 0;
+	tasks = family_tasks_of_user(keeper.uid);
+	inside.tasks = tasks < 0 ? 0 : (uint64_t)tasks;
+	return tasks < 0 ? -1 : 0;
+}
+
+/* What is left of a cell that ends becomes ours, and can be killed. */
+static int take_place(enum step *step)
+{
+	if (plan.place == NULL)
+		return 0;
+	*step = STEP_PLACE;
+	umask(022);
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return -1;
+	return place_prepare(&keeper.place, &plan, keeper.uid,
+			     keeper.uid - plan.uid_first, step);
+}
+
 /* Everything up to the moment at which there is a cell to watch. */
 static void set_up(void)
 {
+	enum step step = STEP_NONE;
+
 	if (prepare_process() < 0)
 		fail(STEP_DESCRIPTORS);
 	else if (read_plan() < 0)
 		fail(STEP_PLAN);
-	else if (identity_take(&plan, &keeper.uid, &keeper.uid_lock) < 0)
+	else if (take_identity() < 0)
 		fail(STEP_IDENTITY_LOCK);
-	else if (cgroup_create(&keeper.cgroup, &plan) < 0)
+	else if (plan.cpu_file != NULL &&
+		 cgroup_create(&keeper.cgroup, &plan) < 0)
 		fail(STEP_CGROUP);
+	else if (count_others() < 0)
+		fail(STEP_WATCH);
+	else if (take_place(&step) < 0)
+		fail(step);
 	else if (start_init() < 0)
 		fail(STEP_NAMESPACES);
 }

@@ -40,19 +40,27 @@ static int reset_signals(struct inside *inside)
 	return sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* The kernel counts all processes of a user, also those outside. */
+static uint64_t others(const struct inside *inside, uint32_t resource)
+{
+	return resource == RLIMIT_NPROC ? inside->tasks : 0;
+}
+
 /* Lowers both; what is lower already, and cannot be raised, is as good. */
 static int set_rlimits(struct inside *inside)
 {
 	for (size_t i = 0; i < inside->plan->rlimit_count; i++) {
 		const struct plan_rlimit *row = &inside->plan->rlimits[i];
 		struct rlimit limit;
+		rlim_t hard, soft;
 
 		if (getrlimit((int)row->resource, &limit) < 0)
 			return -1;
-		if (row->hard < limit.rlim_max)
-			limit.rlim_max = row->hard;
-		limit.rlim_cur = row->soft < limit.rlim_max ?
-			row->soft : limit.rlim_max;
+		hard = row->hard + others(inside, row->resource);
+		soft = row->soft + others(inside, row->resource);
+		if (hard < limit.rlim_max)
+			limit.rlim_max = hard;
+		limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
 		if (setrlimit((int)row->resource, &limit) < 0)
 			return -1;
 	}
@@ -95,42 +103,70 @@ static bool has_capabilities(void)
 		sets[1].inheritable) != 0;
 }
 
-int guest_clear_capabilities(void)
+int guest_keep_capabilities(uint32_t kept)
 {
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
-	struct __user_cap_data_struct none[2];
+	struct __user_cap_data_struct sets[2];
 
-	memset(none, 0, sizeof(none));
-	if (syscall(SYS_capset, &header, none) < 0)
+	memset(sets, 0, sizeof(sets));
+	sets[0].effective = kept;
+	sets[0].permitted = kept;
+	if (syscall(SYS_capset, &header, sets) < 0)
 		return -1;
-	if (has_capabilities()) {
+	if (kept == 0 && has_capabilities()) {
 		errno = EPERM;
 		return -1;
 	}
 	return 0;
 }
 
-/* Checked afterwards: setresuid(2) can succeed in part of its intent. */
+/*
+ * Checked afterwards: setresuid(2) can succeed in part of its intent.  In a
+ * user namespace that the user made, nobody may leave groups; they count for
+ * nothing there, since no path leads to a file of theirs.
+ */
 static int change_identity(struct inside *inside)
 {
 	uid_t wanted = inside->uid, uids[3], gids[3];
+	bool is_own = inside->plan->tier != TIER_B;
 
-	if (setgroups(0, NULL) < 0 ||
+	if ((is_own && setgroups(0, NULL) < 0) ||
 	    setresgid(wanted, wanted, wanted) < 0 ||
 	    setresuid(wanted, wanted, wanted) < 0 ||
-	    guest_clear_capabilities() < 0 ||
+	    guest_keep_capabilities(0) < 0 ||
 	    getresuid(&uids[0], &uids[1], &uids[2]) < 0 ||
 	    getresgid(&gids[0], &gids[1], &gids[2]) < 0)
 		return -1;
+	errno = EPERM;
 	for (int i = 0; i < 3; i++) {
-		if (uids[i] != wanted || gids[i] != wanted) {
-			errno = EPERM;
+		if (uids[i] != wanted || gids[i] != wanted)
 			return -1;
-		}
 	}
-	return getgroups(0, NULL) == 0 ? 0 : -1;
+	return is_own && getgroups(0, NULL) != 0 ? -1 : 0;
+}
+
+/* Where there is no other identity to be had. */
+static int give_up_capabilities(struct inside *inside)
+{
+	(void)inside;	/* a step_function like the others */
+	return guest_keep_capabilities(0);
+}
+
+/* Only as long as there is a capability for it; the cell never has it. */
+static int enter_slot(struct inside *inside)
+{
+	return chroot(inside->place) < 0 ? -1 : chdir("/");
+}
+
+/* Without a namespace that would end with init; a new identity clears it. */
+static int die_with_init(struct inside *inside)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return -1;
+	errno = ESRCH;
+	return getppid() == inside->init_pid ? 0 : -1;
 }
 
 static int forbid_new_privileges(struct inside *inside)
@@ -153,7 +189,7 @@ static int enter_directory(struct inside *inside)
 
 static int confine_by_landlock(struct inside *inside)
 {
-	int version = landlock_confine(inside->plan->executable_tmp);
+	int version = landlock_confine(inside);
 
 	if (version < 0)
 		return -1;
@@ -161,17 +197,28 @@ static int confine_by_landlock(struct inside *inside)
 	return 0;
 }
 
+/* Where the filter lets signals go to the program itself only. */
+static void name_process(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->filter_length; i++) {
+		if (plan->filter[i].code == (BPF_JMP | BPF_JEQ | BPF_K) &&
+		    plan->filter[i].k == PLAN_PROCESS)
+			plan->filter[i].k = (uint32_t)getpid();
+	}
+}
+
 static int load_filter(struct inside *inside)
 {
 	struct sock_fprog program = {
 		.len = (unsigned short)inside->plan->filter_length,
-		/* The kernel only reads it; seccomp(2) has no const form. */
-		.filter = (struct sock_filter *)(uintptr_t)inside->plan->filter,
+		.filter = inside->plan->filter,
 	};
 	unsigned int flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
-	int listener = system_seccomp(SECCOMP_SET_MODE_FILTER,
-				      flags | WAIT_KILLABLE_RECV, &program);
+	int listener;
 
+	name_process(inside->plan);
+	listener = system_seccomp(SECCOMP_SET_MODE_FILTER,
+				  flags | WAIT_KILLABLE_RECV, &program);
 	/* Kernels before 5.19 do not know the flag. */
 	if (listener < 0 && errno == EINVAL)
 		listener = system_seccomp(SECCOMP_SET_MODE_FILTER, flags,
@@ -196,20 +243,25 @@ static _Noreturn void fail(struct shared *shared, enum step step)
 
 /*
  * The order: rlimits and the bounding set need privileges; the identity gives
- * them up; no_new_privs must come before the two layers that need it; what
+ * them up, and with them the signal that main dies by when init does;
+ * no_new_privs must come before the two layers that need it; what
  * Landlock needs to open must be opened before the filter; and the filter is
  * last, so that it need allow nothing of all this.
  */
 static const struct step_row steps[] = {
-	{ STEP_SESSION, start_session },
-	{ STEP_SIGNALS, reset_signals },
-	{ STEP_RLIMITS, set_rlimits },
-	{ STEP_CAPABILITIES, lock_capabilities },
-	{ STEP_IDENTITY, change_identity },
-	{ STEP_NO_NEW_PRIVILEGES, forbid_new_privileges },
-	{ STEP_DIRECTORY, enter_directory },
-	{ STEP_LANDLOCK, confine_by_landlock },
-	{ STEP_FILTER, load_filter },
+	{ STEP_SESSION, start_session, TIERS_ALL },
+	{ STEP_SIGNALS, reset_signals, TIERS_ALL },
+	{ STEP_RLIMITS, set_rlimits, TIERS_ALL },
+	{ STEP_CHROOT, enter_slot, TIERS(TIER_C) },
+	{ STEP_CAPABILITIES, lock_capabilities,
+	  TIERS_MOUNTED | TIERS(TIER_C) },
+	{ STEP_IDENTITY, change_identity, TIERS_MOUNTED | TIERS(TIER_C) },
+	{ STEP_IDENTITY, give_up_capabilities, TIERS(TIER_D) },
+	{ STEP_PARENT_DEATH, die_with_init, TIERS_PLACED },
+	{ STEP_NO_NEW_PRIVILEGES, forbid_new_privileges, TIERS_ALL },
+	{ STEP_DIRECTORY, enter_directory, TIERS_ALL },
+	{ STEP_LANDLOCK, confine_by_landlock, TIERS_ALL },
+	{ STEP_FILTER, load_filter, TIERS_ALL },
 };
 
 _Noreturn void guest_become_program(struct inside *inside)
@@ -217,7 +269,8 @@ _Noreturn void guest_become_program(struct inside *inside)
 	const struct plan *plan = inside->plan;
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		if (steps[i].run(inside) < 0)
+		if ((steps[i].tiers & TIERS(plan->tier)) != 0 &&
+		    steps[i].run(inside) < 0)
 			fail(inside->shared, steps[i].step);
 	}
 	/* execve(2) promises not to change them, its prototype does not. */

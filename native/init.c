@@ -1,13 +1,16 @@
 #define _GNU_SOURCE
 #include "cgroup.h"
+#include "family.h"
 #include "inside.h"
 #include "system.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -66,18 +69,63 @@ static _Noreturn void fail(int link, enum step step, int error)
 	_exit(1);
 }
 
-/* The keeper may have gone before the kernel knew that we want to go too. */
+/*
+ * The keeper may have gone before the kernel knew that we want to go too.
+ * Where the cell does not die with us, we live on until it has.
+ */
 static int die_with_keeper(struct inside *inside)
 {
 	struct pollfd row = { inside->link, 0, 0 };
+	bool is_placed = (TIERS(inside->plan->tier) & TIERS_PLACED) != 0;
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	inside->init_pid = getpid();
+	if (prctl(is_placed ? PR_SET_CHILD_SUBREAPER : PR_SET_PDEATHSIG,
+		  is_placed ? 1 : SIGKILL, 0, 0, 0) < 0)
 		return -1;
 	umask(0);
 	if (poll(&row, 1, 0) != 0)
 		_exit(1);
 	return setsid() < 0 ? -1 : 0;
+}
+
+/* Its files in /proc are ours only as long as others may look, proc(5). */
+static int open_to_itself(struct inside *inside)
+{
+	(void)inside;	/* a step_function like the others */
+	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+static int close_to_others(struct inside *inside)
+{
+	(void)inside;	/* a step_function like the others */
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+static int write_map(const char *path, uid_t inner, uid_t outer)
+{
+	char row[64];
+	int file = open(path, O_WRONLY | O_CLOEXEC), answer;
+	int length = snprintf(row, sizeof(row), "%u %u 1\n", inner, outer);
+
+	if (file < 0)
+		return -1;
+	/* One row in one write: user_namespaces(7). */
+	answer = system_write(file, row, (size_t)length);
+	system_close(file);
+	return answer;
+}
+
+/* One id; the kernel wants the right to leave groups to be given up first. */
+static int map_users(struct inside *inside)
+{
+	int groups = open("/proc/self/setgroups", O_WRONLY | O_CLOEXEC);
+	int answer = groups < 0 ? -1 : system_write(groups, "deny", 4);
+
+	system_close(groups);
+	if (answer < 0 || write_map("/proc/self/uid_map", inside->uid,
+				    inside->outer_uid) < 0)
+		return -1;
+	return write_map("/proc/self/gid_map", inside->uid, inside->outer_gid);
 }
 
 /* Before anything that takes memory, time or processes. */
@@ -201,19 +249,19 @@ static int hand_over(struct inside *inside)
 	};
 
 	send_message(inside->link, &message, descriptors, HANDED_OVER);
-	if (unshare(CLONE_FILES) < 0)
+	/* Not unshare(2), which containers forbid. */
+	if (system_close_own(0, LINK - 1) < 0)
 		return -1;
-	for (int i = 0; i < 3; i++)
-		system_close(i);
 	return system_close_range(LINK + 1);
 }
 
+/* Tier C: what is left of a cell has another user id than whoever ends it. */
 static int drop_privileges(struct inside *inside)
 {
-	(void)inside;	/* a step_function like the others */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -1;
-	return guest_clear_capabilities();
+	return guest_keep_capabilities(inside->plan->tier == TIER_C ?
+				       1u << CAP_KILL : 0);
 }
 
 static uint64_t micros(const struct rusage *usage)
@@ -250,6 +298,17 @@ static void reap(const struct inside *inside)
 	}
 }
 
+/*
+ * In a process namespace everything ends with its first process; without one
+ * that is our work.
+ */
+static _Noreturn void end(const struct inside *inside)
+{
+	if ((TIERS(inside->plan->tier) & TIERS_MOUNTED) != 0)
+		_exit(1);
+	_exit(family_kill(system_now() + INSIDE_ENDING_NS) ? 0 : 1);
+}
+
 /* Reaps whatever dies, until the keeper kills this process or is gone. */
 static _Noreturn void supervise(const struct inside *inside)
 {
@@ -264,10 +323,10 @@ static _Noreturn void supervise(const struct inside *inside)
 	for (;;) {
 		reap(inside);
 		if (poll(rows, 2, -1) < 0 || rows[0].revents != 0)
-			_exit(1);
+			end(inside);
 		if (rows[1].revents != 0 &&
 		    read(rows[1].fd, &ignored, sizeof(ignored)) < 0)
-			_exit(1);
+			end(inside);
 	}
 }
 
@@ -278,31 +337,35 @@ static _Noreturn void supervise(const struct inside *inside)
  * nothing left of the host to be had, by path or by descriptor.
  */
 static const struct step_row steps[] = {
-	{ STEP_PARENT_DEATH, die_with_keeper },
-	{ STEP_CGROUP_JOIN, join_cgroups },
-	{ STEP_CGROUP_NAMESPACE, leave_cgroup_namespace },
-	{ STEP_OOM_SCORE, open_oom_score },
-	{ STEP_PRIVATE_MOUNTS, root_make_private },
-	{ STEP_ROOT, root_attach },
-	{ STEP_ROOT_TMP, root_open_tmp },
-	{ STEP_ROOT_DEV, root_open_dev },
-	{ STEP_ROOT_RUN, root_open_run },
-	{ STEP_TMP, root_mount_tmp },
-	{ STEP_DEV, root_mount_dev },
-	{ STEP_PROGRAM, root_mount_run },
-	{ STEP_PIVOT, root_pivot },
-	{ STEP_HOSTNAME, set_hostname },
-	{ STEP_STDIO, arrange_descriptors },
-	{ STEP_MAIN, start_main },
-	{ STEP_LISTENER, await_listener },
-	{ STEP_LISTENER, hand_over },
-	{ STEP_INIT_PRIVILEGES, drop_privileges },
+	{ STEP_PARENT_DEATH, die_with_keeper, TIERS_ALL },
+	{ STEP_USERS, open_to_itself, TIERS(TIER_B) | TIERS(TIER_D) },
+	{ STEP_USERS, map_users, TIERS(TIER_B) },
+	{ STEP_CGROUP_JOIN, join_cgroups, TIERS_ALL },
+	{ STEP_CGROUP_NAMESPACE, leave_cgroup_namespace, TIERS_MOUNTED },
+	{ STEP_OOM_SCORE, open_oom_score, TIERS_ALL },
+	{ STEP_OOM_SCORE, close_to_others, TIERS_ALL },
+	{ STEP_PRIVATE_MOUNTS, root_make_private, TIERS_MOUNTED },
+	{ STEP_ROOT, root_attach, TIERS_MOUNTED },
+	{ STEP_ROOT_TMP, root_open_tmp, TIERS_MOUNTED },
+	{ STEP_ROOT_DEV, root_open_dev, TIERS_MOUNTED },
+	{ STEP_ROOT_RUN, root_open_run, TIERS_MOUNTED },
+	{ STEP_TMP, root_mount_tmp, TIERS_MOUNTED },
+	{ STEP_DEV, root_mount_dev, TIERS_MOUNTED },
+	{ STEP_PROGRAM, root_mount_run, TIERS_MOUNTED },
+	{ STEP_PIVOT, root_pivot, TIERS_MOUNTED },
+	{ STEP_HOSTNAME, set_hostname, TIERS_MOUNTED },
+	{ STEP_STDIO, arrange_descriptors, TIERS_ALL },
+	{ STEP_MAIN, start_main, TIERS_ALL },
+	{ STEP_LISTENER, await_listener, TIERS_ALL },
+	{ STEP_LISTENER, hand_over, TIERS_ALL },
+	{ STEP_INIT_PRIVILEGES, drop_privileges, TIERS_ALL },
 };
 
 _Noreturn void init_live(struct inside *inside)
 {
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		if (steps[i].run(inside) < 0)
+		if ((steps[i].tiers & TIERS(inside->plan->tier)) != 0 &&
+		    steps[i].run(inside) < 0)
 			fail(inside->link, steps[i].step, errno);
 	}
 	supervise(inside);

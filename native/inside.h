@@ -15,6 +15,9 @@ enum message_kind {
 	MESSAGE_ENDED,		/* wait_status, cpu_us */
 };
 
+/* How long the first process may take to end a cell without namespaces. */
+#define INSIDE_ENDING_NS UINT64_C(2000000000)
+
 /* With MESSAGE_STARTED: the listener, a pidfd of main, the root of /tmp. */
 #define HANDED_OVER 3
 
@@ -42,17 +45,21 @@ struct shared {
 
 /* One cell as its inside sees it. */
 struct inside {
-	const struct plan *plan;
+	struct plan *plan;
 	uid_t uid;		/* and gid */
+	uid_t outer_uid, outer_gid;	/* B: what they are on the host */
+	uint64_t tasks;		/* D: of this user, outside of the cell */
+	const char *place;	/* C: the slot; D: the run's folder */
 	int link;		/* to the keeper */
 	int stdio[3];		/* the ends that the program gets */
 	int root;		/* the mounted root */
 	int tmp, dev, run;	/* the folders in it */
-	int tmp_tree;		/* what is mounted at the first */
+	int tmp_tree;		/* what is mounted at the first, or is /tmp */
 	int oom_score;
 	char own_score[16];	/* what it was, to have it again */
 	size_t own_score_length;
 	int main_pidfd;
+	pid_t init_pid;
 	pid_t main_pid;
 	struct shared *shared;
 };
@@ -63,10 +70,23 @@ typedef int step_function(struct inside *inside);
 struct step_row {
 	enum step step;
 	step_function *run;
+	unsigned int tiers;	/* in which it is taken: TIERS() */
 };
+
+/* Character devices of major 1. */
+struct device {
+	const char *name;
+	unsigned int minor;
+};
+
+#define INSIDE_DEVICES 5
+extern const struct device inside_devices[INSIDE_DEVICES];
 
 /* The life of the first process; root.c and guest.c have its parts. */
 _Noreturn void init_live(struct inside *inside);
+
+/* Writes the plan's program into a new folder of `folder`. */
+int root_write_program(int folder, const struct plan *plan);
 
 step_function root_make_private, root_attach, root_open_tmp, root_open_dev,
 	root_open_run, root_mount_tmp, root_mount_dev, root_mount_run,
@@ -75,8 +95,8 @@ step_function root_make_private, root_attach, root_open_tmp, root_open_dev,
 /* The main process, from its first instruction to the program's first. */
 _Noreturn void guest_become_program(struct inside *inside);
 
-/* Gives up every capability of this process. 0, or -1 and errno. */
-int guest_clear_capabilities(void);
+/* Gives up every capability but those of a set. 0, or -1 and errno. */
+int guest_keep_capabilities(uint32_t kept);
 
 /* The newest Landlock ABI of this kernel; 0: none. */
 int landlock_version(void);
@@ -84,6 +104,6 @@ int landlock_version(void);
  * Forbids whatever a program in a cell has no need for.  Returns the ABI that
  * is in force, 0 if the kernel has no Landlock, or -1 and errno.
  */
-int landlock_confine(bool executable_tmp);
+int landlock_confine(const struct inside *inside);
 
 #endif

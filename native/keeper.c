@@ -1,5 +1,8 @@
 #define _GNU_SOURCE
 #include "keeper.h"
+
+#include "clocks.h"
+#include "family.h"
 #include "system.h"
 
 #include <errno.h>
@@ -8,27 +11,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/vfs.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-#define MS UINT64_C(1000000)
-/* For a machine under heavy load; else it takes milliseconds. */
-#define SETUP_NS (30000 * MS)
-#define CPU_PAUSE_NS (5 * MS)
-#define DEATH_MS 2000
-
-enum row {
-	ROW_LINK,
-	ROW_LISTENER,
-	ROW_SIGNALS,
-	ROW_STATUS,
-	ROW_INPUT,
-	ROW_OUTPUT = ROW_INPUT + 2,
-	ROW_ERRORS = ROW_OUTPUT + 2,
-	ROWS = ROW_ERRORS + 2,
-};
 
 static void over(struct keeper *keeper)
 {
@@ -94,18 +77,28 @@ static void begin_running(struct keeper *keeper, const struct message *message,
 	keeper->landlock = message->landlock;
 	keeper->may_exec = true;
 	keeper->started = system_now();
-	keeper->next_cpu_check = keeper->started;
+	clocks_start(keeper);
 	keeper->phase = PHASE_RUNNING;
+}
+
+static int count_survivors(const struct keeper *keeper)
+{
+	struct family_use use;
+	int count;
+
+	if (keeper->cgroup.plan == NULL)
+		return family_measure(keeper->init_pid, &use) < 0 ?
+			0 : (int)use.processes;
+	count = cgroup_count(&keeper->cgroup);
+	/* One of them is the cell's first process. */
+	return count > 1 ? count - 1 : 0;
 }
 
 static void finish_running(struct keeper *keeper, const struct message *message)
 {
-	int count = cgroup_count(&keeper->cgroup);
-
 	keeper->end = *message;
 	keeper->has_ended = true;
-	/* One of them is the cell's first process. */
-	keeper->survivors = count > 1 ? count - 1 : 0;
+	keeper->survivors = count_survivors(keeper);
 	over(keeper);
 }
 
@@ -151,62 +144,7 @@ static void hear_status(struct keeper *keeper)
 	keeper_end(keeper, CAUSE_CANCELLED);
 }
 
-/* The soonest time at which the limit can be reached, on all processors. */
-static void check_cpu(struct keeper *keeper, uint64_t now)
-{
-	int64_t limit = (int64_t)(keeper->plan->cpu_ms * MS);
-	int64_t used = cgroup_cpu(&keeper->cgroup);
-	uint64_t pause;
-
-	if (used < 0) {
-		keeper_fail(keeper, STEP_CGROUP, errno);
-		return;
-	}
-	if (used >= limit) {
-		keeper_end(keeper, CAUSE_CPU);
-		return;
-	}
-	pause = (uint64_t)(limit - used) / (uint64_t)keeper->processors;
-	keeper->next_cpu_check = now +
-		(pause < CPU_PAUSE_NS ? CPU_PAUSE_NS : pause);
-}
-
-static uint64_t wall_end(const struct keeper *keeper)
-{
-	if (keeper->phase == PHASE_SETUP)
-		return keeper->began + SETUP_NS;
-	return keeper->started + keeper->plan->wall_ms * MS;
-}
-
-static void check_clocks(struct keeper *keeper)
-{
-	uint64_t now = system_now();
-
-	if (now >= wall_end(keeper)) {
-		if (keeper->phase == PHASE_SETUP)
-			keeper_fail(keeper, STEP_TIME, ETIMEDOUT);
-		else
-			keeper_end(keeper, CAUSE_WALL);
-		return;
-	}
-	if (keeper->phase == PHASE_RUNNING && now >= keeper->next_cpu_check)
-		check_cpu(keeper, now);
-}
-
-static struct timespec time_left(const struct keeper *keeper)
-{
-	uint64_t now = system_now(), until = wall_end(keeper), left;
-
-	if (keeper->phase == PHASE_RUNNING && keeper->next_cpu_check < until)
-		until = keeper->next_cpu_check;
-	left = until > now ? until - now : 0;
-	return (struct timespec){
-		.tv_sec = (time_t)(left / (1000 * MS)),
-		.tv_nsec = (long)(left % (1000 * MS)),
-	};
-}
-
-static void fill_rows(const struct keeper *keeper, struct pollfd *rows)
+void keeper_fill_rows(const struct keeper *keeper, struct pollfd *rows)
 {
 	rows[ROW_LINK] = (struct pollfd){ keeper->link, POLLIN, 0 };
 	rows[ROW_LISTENER] = (struct pollfd){ keeper->listener, POLLIN, 0 };
@@ -250,9 +188,9 @@ void keeper_watch(struct keeper *keeper)
 {
 	while (keeper->phase != PHASE_OVER) {
 		struct pollfd rows[ROWS];
-		struct timespec left = time_left(keeper);
+		struct timespec left = clocks_left(keeper);
 
-		fill_rows(keeper, rows);
+		keeper_fill_rows(keeper, rows);
 		if (ppoll(rows, ROWS, &left, NULL) < 0) {
 			if (errno != EINTR)
 				keeper_fail(keeper, STEP_TIME, errno);
@@ -260,71 +198,6 @@ void keeper_watch(struct keeper *keeper)
 		}
 		handle_rows(keeper, rows);
 		if (keeper->phase != PHASE_OVER)
-			check_clocks(keeper);
+			clocks_check(keeper);
 	}
-}
-
-/* The death of pid 1 is complete when all of its namespace is dead. */
-static bool kill_cell(const struct keeper *keeper)
-{
-	struct pollfd row = { keeper->init_pidfd, POLLIN, 0 };
-	siginfo_t info;
-
-	if (keeper->init_pidfd < 0)
-		return true;
-	if (system_pidfd_kill(keeper->init_pidfd, SIGKILL) < 0 &&
-	    errno != ESRCH)
-		return false;
-	if (poll(&row, 1, DEATH_MS) != 1)
-		return false;
-	return waitid(P_PIDFD, (id_t)keeper->init_pidfd, &info, WEXITED) == 0;
-}
-
-/* Of a dead cell, so that nobody changes it any more. */
-static bool is_full(int tmp)
-{
-	struct statfs status;
-
-	return tmp >= 0 && fstatfs(tmp, &status) == 0 &&
-	       (status.f_bfree == 0 || status.f_ffree == 0);
-}
-
-void keeper_clean_up(struct keeper *keeper)
-{
-	bool is_dead = kill_cell(keeper);
-
-	keeper->is_tmp_full = is_full(keeper->tmp);
-	system_close(keeper->tmp);
-	if (keeper->cgroup.plan != NULL)
-		cgroup_report(&keeper->cgroup);
-	keeper->is_cleanup_proven = is_dead &&
-		(keeper->cgroup.plan == NULL ||
-		 cgroup_remove(&keeper->cgroup) == 0);
-}
-
-/* A slow reader may take its time: what it waits for cannot harm any more. */
-void keeper_drain(struct keeper *keeper)
-{
-	for (;;) {
-		struct pollfd rows[ROWS];
-		bool has_output = relay_drain(&keeper->output);
-		bool has_errors = relay_drain(&keeper->errors);
-
-		if (!has_output && !has_errors)
-			break;
-		fill_rows(keeper, rows);
-		rows[ROW_LINK].fd = -1;
-		rows[ROW_LISTENER].fd = -1;
-		rows[ROW_INPUT].fd = -1;
-		rows[ROW_INPUT + 1].fd = -1;
-		if (ppoll(rows, ROWS, NULL, NULL) < 0 ||
-		    rows[ROW_STATUS].revents != 0 ||
-		    rows[ROW_SIGNALS].revents != 0)
-			break;
-		relay_move(&keeper->output, &rows[ROW_OUTPUT]);
-		relay_move(&keeper->errors, &rows[ROW_ERRORS]);
-	}
-	if (keeper->cause == CAUSE_NONE &&
-	    (keeper->output.is_over || keeper->errors.is_over))
-		keeper->cause = CAUSE_OUTPUT;
 }

@@ -3,7 +3,9 @@
 
 #include "cgroup.h"
 #include "denials.h"
+#include "family.h"
 #include "inside.h"
+#include "place.h"
 #include "relay.h"
 #include "steps.h"
 #include "traces.h"
@@ -18,6 +20,8 @@ enum cause {
 	CAUSE_OUTPUT,
 	CAUSE_DENIED,
 	CAUSE_CANCELLED,
+	CAUSE_MEMORY,	/* by the keeper's own measure */
+	CAUSE_DISK,	/* likewise */
 };
 
 enum phase {
@@ -33,13 +37,15 @@ struct keeper {
 	enum cause cause;
 	enum step failed_step;		/* STEP_NONE: nothing has failed */
 	int failed_error;
-	struct cgroup cgroup;
-	uint32_t uid;
+	struct cgroup cgroup;		/* .plan NULL: there are none */
+	struct place place;		/* tiers C and D */
+	uint32_t uid;			/* of the program, on the host */
 	int uid_lock;
 	int signals;			/* signalfd */
 	short status_events;		/* POLLRDHUP for a socket */
 	int link;			/* to the first process in the cell */
 	int init_pidfd;			/* -1: there is no cell */
+	pid_t init_pid;
 	int main_pidfd;
 	int listener;			/* seccomp; -1: none, or all dead */
 	int tmp;			/* root of the cell's /tmp; -1: none */
@@ -57,14 +63,31 @@ struct keeper {
 	uint64_t started;
 	uint64_t ended;
 	uint64_t next_cpu_check;
+	uint64_t next_watch;
+	uint64_t next_disk_check;
+	struct family_use peak;		/* without control groups */
 	long processors;
 };
 
+/* What the keeper waits for; a relay has two rows. */
+enum row {
+	ROW_LINK,
+	ROW_LISTENER,
+	ROW_SIGNALS,
+	ROW_STATUS,
+	ROW_INPUT,
+	ROW_OUTPUT = ROW_INPUT + 2,
+	ROW_ERRORS = ROW_OUTPUT + 2,
+	ROWS = ROW_ERRORS + 2,
+};
+
+/* keeper.c: ROWS rows. */
+void keeper_fill_rows(const struct keeper *keeper, struct pollfd *rows);
 /* keeper.c: watches a cell until PHASE_OVER. */
 void keeper_watch(struct keeper *keeper);
-/* keeper.c: kills the cell, proves it, and removes what was made for it. */
+/* ending.c: kills the cell, proves it, and removes what was made for it. */
 void keeper_clean_up(struct keeper *keeper);
-/* keeper.c: passes on what is still in the pipes of a dead cell. */
+/* ending.c: passes on what is still in the pipes of a dead cell. */
 void keeper_drain(struct keeper *keeper);
 /* Notes the first failure and ends the run. */
 void keeper_fail(struct keeper *keeper, enum step step, int error);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -78,25 +79,61 @@ static int allow_beneath(int ruleset, const char *path, uint64_t rights)
 	return (int)answer;
 }
 
-int landlock_confine(bool executable_tmp)
+/* Where the root is the cell's own. */
+static int allow_own_root(int ruleset, uint64_t tmp)
+{
+	uint64_t read = FS_READ_FILE | FS_READ_DIR;
+
+	if (allow_beneath(ruleset, "/", FS_EXECUTE | read) < 0 ||
+	    allow_beneath(ruleset, "/tmp", tmp) < 0)
+		return -1;
+	return allow_beneath(ruleset, "/dev", read | FS_WRITE_FILE);
+}
+
+/* Tier D: the image, the run's own folder, and devices by name. */
+static int allow_parts(int ruleset, const struct inside *inside, uint64_t tmp)
+{
+	uint64_t read = FS_READ_FILE | FS_READ_DIR;
+	char path[4096 + 16];
+
+	if (allow_beneath(ruleset, inside->plan->root, FS_EXECUTE | read) < 0)
+		return -1;
+	snprintf(path, sizeof(path), "%s/program", inside->place);
+	if (allow_beneath(ruleset, path, read) < 0)
+		return -1;
+	snprintf(path, sizeof(path), "%s/tmp", inside->place);
+	if (allow_beneath(ruleset, path, tmp) < 0)
+		return -1;
+	for (size_t i = 0; i < INSIDE_DEVICES; i++) {
+		snprintf(path, sizeof(path), "/dev/%s",
+			 inside_devices[i].name);
+		if (allow_beneath(ruleset, path,
+				  FS_READ_FILE | FS_WRITE_FILE) < 0 &&
+		    errno != ENOENT)
+			return -1;
+	}
+	return 0;
+}
+
+int landlock_confine(const struct inside *inside)
 {
 	int version = landlock_version();
-	uint64_t all = fs_rights(version);
-	uint64_t read = FS_READ_FILE | FS_READ_DIR;
-	uint64_t tmp = all & ~(FS_MAKE_CHAR | FS_MAKE_BLOCK |
-			       (executable_tmp ? 0 : FS_EXECUTE));
-	int ruleset, answer = -1;
+	uint64_t tmp = fs_rights(version) &
+		       ~(FS_MAKE_CHAR | FS_MAKE_BLOCK |
+			 (inside->plan->executable_tmp ? 0 : FS_EXECUTE));
+	int ruleset, answer;
 
-	if (version == 0)
+	if (version == 0 && inside->plan->tier != TIER_D)
 		return 0;
+	/* Fails without Landlock: then nothing would keep a cell of tier D. */
 	ruleset = make_ruleset(version);
 	if (ruleset < 0)
 		return -1;
-	if (allow_beneath(ruleset, "/", FS_EXECUTE | read) == 0 &&
-	    allow_beneath(ruleset, "/tmp", tmp) == 0 &&
-	    allow_beneath(ruleset, "/dev", read | FS_WRITE_FILE) == 0 &&
-	    syscall(SYS_landlock_restrict_self, ruleset, 0) == 0)
-		answer = version;
+	answer = inside->plan->tier == TIER_D ?
+		allow_parts(ruleset, inside, tmp) :
+		allow_own_root(ruleset, tmp);
+	if (answer == 0)
+		answer = (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
 	system_close(ruleset);
-	return answer;
+	return answer < 0 ? -1 : version;
 }

@@ -218,6 +218,30 @@ static enum plan_fault cpu(struct cursor *from, struct plan *plan)
 	return PLAN_OK;
 }
 
+/* Tiers without mounts of their own need a folder, the others have none. */
+static enum plan_fault tier(struct cursor *from, struct plan *plan)
+{
+	uint32_t number;
+
+	if (!take_u32(from, &number) || number < TIER_A || number > TIER_D)
+		return PLAN_BAD_VALUE;
+	plan->tier = (enum tier)number;
+	if ((TIERS(plan->tier) & TIERS_MOUNTED) != 0)
+		return value(from->left == 0);
+	return value(take_path(from, &plan->place) &&
+		     strlen(plan->place) <= PLAN_PLACE_LONGEST);
+}
+
+static enum plan_fault watch(struct cursor *from, struct plan *plan)
+{
+	return value(take_u64(from, &plan->watch_memory) &&
+		     take_u64(from, &plan->watch_processes) &&
+		     from->left == 0 && plan->watch_memory >= 1 &&
+		     plan->watch_memory <= LARGEST_SIZE &&
+		     plan->watch_processes >= 1 &&
+		     plan->watch_processes <= LARGEST_SIZE);
+}
+
 static enum plan_fault record(enum plan_tag tag, uint16_t flags,
 			      struct cursor *from, struct plan *plan)
 {
@@ -260,6 +284,10 @@ static enum plan_fault record(enum plan_tag tag, uint16_t flags,
 	case PLAN_TRACE:
 		plan->is_traced = true;
 		return value(from->left == 0);
+	case PLAN_TIER:
+		return tier(from, plan);
+	case PLAN_WATCH:
+		return watch(from, plan);
 	case PLAN_TAGS:
 		break;
 	}
@@ -314,16 +342,29 @@ static bool take_header(struct cursor *from, enum plan_tag *tag,
 	return true;
 }
 
+static bool has_cgroups(const struct plan *plan)
+{
+	return plan->cpu_file != NULL && plan->directory_count > 0 &&
+	       (plan->join_count > 0 || plan->into != NULL) &&
+	       plan->setting_count > 0;
+}
+
+static bool has_no_cgroups(const struct plan *plan)
+{
+	return plan->cpu_file == NULL && plan->directory_count == 0 &&
+	       plan->join_count == 0 && plan->into == NULL &&
+	       plan->setting_count == 0 && plan->reading_count == 0;
+}
+
 /* A run without a limit of each kind, or without a filter, is no cell. */
 static bool is_complete(const struct plan *plan)
 {
 	return plan->root != NULL && plan->directory != NULL &&
 	       plan->hostname != NULL && plan->uid_lock != NULL &&
 	       plan->argument_count > 0 && plan->wall_ms > 0 &&
-	       plan->filter_length > 0 && plan->cpu_file != NULL &&
-	       plan->directory_count > 0 &&
-	       (plan->join_count > 0 || plan->into != NULL) &&
-	       plan->setting_count > 0;
+	       plan->filter_length > 0 &&
+	       (plan->watch_memory > 0 ? has_no_cgroups(plan) :
+					 has_cgroups(plan));
 }
 
 enum plan_fault plan_decode(const unsigned char *bytes, size_t length,
@@ -333,6 +374,7 @@ enum plan_fault plan_decode(const unsigned char *bytes, size_t length,
 	bool seen[PLAN_TAGS] = { false };
 
 	memset(plan, 0, sizeof(*plan));
+	plan->tier = TIER_A;
 	if (length < PLAN_MAGIC_LENGTH ||
 	    memcmp(bytes, PLAN_MAGIC, PLAN_MAGIC_LENGTH) != 0)
 		return PLAN_BAD_MAGIC;

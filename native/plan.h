@@ -24,6 +24,8 @@
 #define PLAN_SETTINGS 32
 #define PLAN_READINGS 16
 #define PLAN_IDENTITIES 65536u
+/* Leaves room for what is added to it in a path of 4095 bytes. */
+#define PLAN_PLACE_LONGEST 3800u
 
 enum plan_tag {
 	PLAN_ROOT = 1,		/* string, absolute */
@@ -43,8 +45,30 @@ enum plan_tag {
 	PLAN_CGROUP_JOIN,	/* string file, written `0` to join; repeated */
 	PLAN_CGROUP_INTO,	/* string, a version 2 directory to start in */
 	PLAN_TRACE,		/* empty: let calls beyond the filter through */
+	PLAN_TIER = 18,		/* u32 tier; C and D: string, see struct plan */
+	PLAN_WATCH = 19,	/* u64 bytes of memory, u64 processes */
 	PLAN_TAGS
 };
+
+/* What the host lets a cell be: the tiers of src/run/host-tier.ts. */
+enum tier {
+	TIER_A = 1,	/* namespaces and mounts, by root */
+	TIER_B,		/* the same in a user namespace */
+	TIER_C,		/* chroot and a user id of its own */
+	TIER_D,		/* Landlock */
+};
+
+/* As a set, for what holds in some of them. */
+#define TIERS(tier) (1u << (tier))
+#define TIERS_MOUNTED (TIERS(TIER_A) | TIERS(TIER_B))
+#define TIERS_PLACED (TIERS(TIER_C) | TIERS(TIER_D))
+#define TIERS_ALL (TIERS_MOUNTED | TIERS_PLACED)
+
+/*
+ * In a filter, stands for the process number of the main program, which is
+ * known when it is loaded.  More than the 2^22 that the kernel hands out.
+ */
+#define PLAN_PROCESS 0x7ffffffeu
 
 /* Flag of a PLAN_CGROUP_SETTING: that the file is missing is no fault. */
 #define PLAN_OPTIONAL 1u
@@ -70,6 +94,12 @@ struct plan_reading {
 
 /* Everything points into the decoded bytes, which must outlive it. */
 struct plan {
+	enum tier tier;
+	/*
+	 * C: the folder of slots, each a root of its own by number.  D: the
+	 * folder to make for this run.  NULL in A and B.
+	 */
+	const char *place;
 	const char *root;
 	const char *directory;
 	const char *hostname;
@@ -103,9 +133,12 @@ struct plan {
 	const char *joins[PLAN_DIRECTORIES];
 	size_t join_count;
 	const char *into;				/* NULL: none */
-	const char *cpu_file;
+	const char *cpu_file;		/* NULL: there are no control groups */
 	bool cpu_is_micros;		/* `usage_usec N`, not only ns */
 	bool is_traced;
+	/* Without control groups the keeper measures; else both are zero. */
+	uint64_t watch_memory;
+	uint64_t watch_processes;
 };
 
 enum plan_fault {

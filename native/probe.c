@@ -11,6 +11,7 @@
 #include <linux/openat2.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -54,6 +55,58 @@ static int mount_tmpfs(void)
 		return -1;
 	tree = system_fsmount(context, MOUNT_ATTR_NOSUID);
 	return tree < 0 ? -1 : system_mount_setattr(tree, MOUNT_ATTR_RDONLY);
+}
+
+/* One row each; the id inside does not matter. */
+static int map_self(const char *path, unsigned int id)
+{
+	char row[64];
+	int file = open(path, O_WRONLY | O_CLOEXEC), answer;
+	int length = snprintf(row, sizeof(row), "1000 %u 1\n", id);
+
+	if (file < 0)
+		return -1;
+	answer = system_write(file, row, (size_t)length);
+	system_close(file);
+	return answer;
+}
+
+/* Ubuntu lets everybody have a user namespace and nobody mount in it. */
+static int make_user_cell(void)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	int groups;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+		    CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
+		return -1;
+	groups = open("/proc/self/setgroups", O_WRONLY | O_CLOEXEC);
+	if (groups < 0 || system_write(groups, "deny", 4) < 0 ||
+	    map_self("/proc/self/uid_map", uid) < 0 ||
+	    map_self("/proc/self/gid_map", gid) < 0)
+		return -1;
+	return mount_tmpfs();
+}
+
+static int change_root(void)
+{
+	return chroot("/");
+}
+
+/* What is measured where no control group counts. */
+static int read_children(void)
+{
+	char path[64], byte;
+	int file, answer;
+
+	if (snprintf(path, sizeof(path), "/proc/self/task/%d/children",
+		     getpid()) < 0)
+		return -1;
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	answer = file < 0 ? -1 : (int)read(file, &byte, 1);
+	system_close(file);
+	return answer;
 }
 
 static int open_beneath(void)
@@ -104,6 +157,9 @@ static const struct {
 	{ "network-namespace", unshare_network },
 	{ "other-namespaces", unshare_others },
 	{ "user-namespace", unshare_users },
+	{ "user-cell", make_user_cell },
+	{ "chroot", change_root },
+	{ "children", read_children },
 	{ "mount", mount_tmpfs },
 	{ "openat2", open_beneath },
 	{ "own-uid", change_uid },

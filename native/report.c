@@ -2,21 +2,43 @@
 #include "keeper.h"
 #include "status.h"
 
+#include <string.h>
 #include <sys/wait.h>
 
-/* Part of the contract with src/run/verdict.ts, like the names of steps. */
-static const char *const layers[] = {
-	"mount-namespace", "pid-namespace", "ipc-namespace", "uts-namespace",
-	"network-namespace", "cgroup-namespace", "read-only-root",
-	"private-tmp", "private-dev", "own-uid", "no-capabilities",
-	"no-new-privileges", "rlimits", "cgroup-limits", "seccomp",
-	"seccomp-notify",
+/*
+ * In the order in which they are set up, or nearly.
+ * Part of the contract with src/run/verdict.ts, like the names of steps.
+ */
+static const struct {
+	const char *name;
+	unsigned int tiers;	/* in which it is, unless the host lacks it */
+} layers[] = {
+	{ "user-namespace", TIERS(TIER_B) },
+	{ "mount-namespace", TIERS_MOUNTED },
+	{ "pid-namespace", TIERS_MOUNTED },
+	{ "ipc-namespace", TIERS_MOUNTED },
+	{ "uts-namespace", TIERS_MOUNTED },
+	{ "network-namespace", TIERS_MOUNTED },
+	{ "cgroup-namespace", TIERS_MOUNTED },
+	{ "read-only-root", TIERS_MOUNTED },
+	{ "chroot", TIERS(TIER_C) },
+	{ "private-tmp", TIERS_ALL },
+	{ "private-dev", TIERS_MOUNTED | TIERS(TIER_C) },
+	{ "own-uid", TIERS(TIER_A) | TIERS(TIER_C) },
+	{ "no-capabilities", TIERS_ALL },
+	{ "no-new-privileges", TIERS_ALL },
+	{ "rlimits", TIERS_ALL },
+	{ "cgroup-limits", TIERS_ALL },
+	{ "seccomp", TIERS_ALL },
+	{ "seccomp-notify", TIERS_ALL },
+	{ "landlock", TIERS_ALL },
 };
 
 static const char *const causes[] = {
 	[CAUSE_NONE] = "none", [CAUSE_WALL] = "wall", [CAUSE_CPU] = "cpu",
 	[CAUSE_OUTPUT] = "output", [CAUSE_DENIED] = "denied",
-	[CAUSE_CANCELLED] = "cancelled",
+	[CAUSE_CANCELLED] = "cancelled", [CAUSE_MEMORY] = "memory",
+	[CAUSE_DISK] = "disk",
 };
 
 static void number_record(const char *key, int64_t number)
@@ -33,11 +55,40 @@ static void word_record(const char *key, const char *word)
 	status_end();
 }
 
+static bool has_layer(const struct keeper *keeper, const char *name)
+{
+	if (strcmp(name, "landlock") == 0)
+		return keeper->landlock > 0;
+	if (strcmp(name, "cgroup-limits") == 0)
+		return keeper->cgroup.plan != NULL;
+	if (strcmp(name, "private-dev") == 0)
+		return keeper->plan->place == NULL || keeper->place.has_devices;
+	return true;
+}
+
+/* `chroot` and `user-namespace` take the place of what is named as missing. */
 static void report_layers(const struct keeper *keeper)
 {
-	for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++)
-		word_record("layer", layers[i]);
-	word_record(keeper->landlock > 0 ? "layer" : "missing", "landlock");
+	unsigned int tier = TIERS(keeper->plan->tier);
+
+	for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
+		bool is_here = (layers[i].tiers & tier) != 0;
+
+		if (is_here && has_layer(keeper, layers[i].name))
+			word_record("layer", layers[i].name);
+		else if (is_here || (layers[i].tiers & TIERS(TIER_A)) != 0)
+			word_record("missing", layers[i].name);
+	}
+}
+
+/* In the form of the files of control groups. */
+static void report_watch(const struct keeper *keeper)
+{
+	if (keeper->plan->watch_memory == 0 || keeper->started == 0)
+		return;
+	number_record("watched memory", (int64_t)keeper->peak.memory);
+	number_record("watched tasks", (int64_t)keeper->peak.tasks);
+	number_record("watched processor", (int64_t)keeper->peak.processor);
 }
 
 static void report_end(const struct message *end)
@@ -105,15 +156,17 @@ void report_run(const struct keeper *keeper)
 		status_number(keeper->failed_error);
 		status_end();
 	}
-	if (keeper->started != 0) {
+	/* Also of a slot that is missing: it is found by the id. */
+	if (keeper->started != 0 || keeper->failed_step == STEP_PLACE)
 		number_record("uid", keeper->uid);
+	if (keeper->started != 0)
 		report_layers(keeper);
-	}
 	report_times(keeper);
 	if (keeper->cause != CAUSE_NONE)
 		word_record("cause", causes[keeper->cause]);
 	if (keeper->has_ended)
 		report_end(&keeper->end);
+	report_watch(keeper);
 	report_denials(&keeper->denials);
 	if (keeper->output.is_over)
 		word_record("truncated", "stdout");

@@ -149,38 +149,66 @@ int root_mount_tmp(struct inside *inside)
 		attach(inside->tmp_tree, 0, inside->tmp);
 }
 
+/* Source: Documentation/admin-guide/devices.txt, major 1. */
+const struct device inside_devices[INSIDE_DEVICES] = {
+	{ "null", 3 }, { "zero", 5 }, { "full", 7 },
+	{ "random", 8 }, { "urandom", 9 },
+};
+
+/* In a user namespace nobody may make devices: that of the host is mounted. */
+static int borrow_device(int tree, const char *name)
+{
+	int file = openat(tree, name, O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	int host = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int device = system_open_tree(host, name, OPEN_TREE_CLONE |
+				      OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+	struct stat status;
+	int answer = -1;
+
+	if (file >= 0 && device >= 0 && fstat(device, &status) == 0) {
+		errno = ENODEV;
+		if (S_ISCHR(status.st_mode) && major(status.st_rdev) == 1)
+			answer = system_move_mount(device, file);
+	}
+	system_close(file);
+	system_close(host);
+	system_close(device);
+	return answer;
+}
+
 int root_mount_dev(struct inside *inside)
 {
-	/* Source: Documentation/admin-guide/devices.txt, major 1. */
-	static const struct {
-		const char *name;
-		unsigned int minor;
-	} devices[] = {
-		{ "null", 3 }, { "zero", 5 }, { "full", 7 },
-		{ "random", 8 }, { "urandom", 9 },
-	};
 	int tree = make_tmpfs(&(struct tmpfs){
 		.bytes = 4096, .inodes = 16, .mode = "0755",
 		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
 	});
 
-	if (tree < 0)
+	/* First into its place: older kernels mount nothing elsewhere. */
+	if (tree < 0 || attach(tree, 0, inside->dev) < 0)
 		return -1;
-	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
-		if (mknodat(tree, devices[i].name, S_IFCHR | 0666,
-			    makedev(1, devices[i].minor)) < 0)
+	for (size_t i = 0; i < INSIDE_DEVICES; i++) {
+		const struct device *device = &inside_devices[i];
+
+		if (mknodat(tree, device->name, S_IFCHR | 0666,
+			    makedev(1, device->minor)) == 0)
+			continue;
+		if (errno != EPERM || borrow_device(tree, device->name) < 0)
 			return -1;
 	}
-	return attach_and_forget(tree, MOUNT_ATTR_RDONLY, inside->dev);
+	if (system_mount_setattr(tree, MOUNT_ATTR_RDONLY) < 0)
+		return -1;
+	system_close(tree);
+	return 0;
 }
 
-static int write_program(int tree, const struct plan *plan)
+int root_write_program(int tree, const struct plan *plan)
 {
 	int folder, file, answer;
 
-	if (mkdirat(tree, "program", 0755) < 0)
+	if (mkdirat(tree, "program", 0755) < 0 && errno != EEXIST)
 		return -1;
-	folder = openat(tree, "program", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	folder = openat(tree, "program", O_PATH | O_DIRECTORY | O_NOFOLLOW |
+			O_CLOEXEC);
 	if (folder < 0)
 		return -1;
 	file = openat(folder, plan->program_name,
@@ -204,7 +232,8 @@ int root_mount_run(struct inside *inside)
 	});
 
 	if (tree < 0 ||
-	    (plan->program_name != NULL && write_program(tree, plan) < 0))
+	    (plan->program_name != NULL &&
+	     root_write_program(tree, plan) < 0))
 		return -1;
 	return attach_and_forget(tree, MOUNT_ATTR_RDONLY, inside->run);
 }
@@ -213,10 +242,25 @@ int root_mount_run(struct inside *inside)
  * Both names are the new root: the old one is mounted over it for a moment
  * and then taken away, so that no folder for it is needed: pivot_root(2).
  */
+static int pivot(void)
+{
+	return system_pivot_root(".", ".") < 0 ? -1 : umount2(".", MNT_DETACH);
+}
+
+/*
+ * Docker's filter lets CAP_SYS_ADMIN mount, and not pivot.  Then the host's
+ * mounts stay below ours, out of reach for whoever may not change the root.
+ */
+static int cover(void)
+{
+	return mount(".", "/", NULL, MS_MOVE, NULL) < 0 ? -1 : chroot(".");
+}
+
 int root_pivot(struct inside *inside)
 {
-	if (fchdir(inside->root) < 0 || system_pivot_root(".", ".") < 0 ||
-	    umount2(".", MNT_DETACH) < 0)
+	if (fchdir(inside->root) < 0)
+		return -1;
+	if (pivot() < 0 && (errno != EPERM || cover() < 0))
 		return -1;
 	system_close(inside->root);
 	return chdir("/");

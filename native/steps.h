@@ -13,12 +13,15 @@
 	step(STEP_DESCRIPTORS, "descriptors")                            \
 	step(STEP_IDENTITY_LOCK, "identity-lock")                        \
 	step(STEP_CGROUP, "cgroup")                                      \
+	step(STEP_PLACE, "place")                                        \
+	step(STEP_WATCH, "watch")                                        \
 	step(STEP_PIPES, "pipes")                                        \
 	step(STEP_NAMESPACES, "namespaces")                              \
 	step(STEP_TIME, "time")                                          \
 	step(STEP_INIT_DIED, "init-died")                                \
 	/* Of the first process in the cell. */                          \
 	step(STEP_PARENT_DEATH, "parent-death")                          \
+	step(STEP_USERS, "user-map")                                     \
 	step(STEP_CGROUP_JOIN, "cgroup-join")                            \
 	step(STEP_CGROUP_NAMESPACE, "cgroup-namespace")                  \
 	step(STEP_OOM_SCORE, "oom-score")                                \
@@ -40,6 +43,7 @@
 	step(STEP_SESSION, "session")                                    \
 	step(STEP_SIGNALS, "signals")                                    \
 	step(STEP_RLIMITS, "rlimits")                                    \
+	step(STEP_CHROOT, "chroot")                                      \
 	step(STEP_CAPABILITIES, "capabilities")                          \
 	step(STEP_IDENTITY, "identity")                                  \
 	step(STEP_NO_NEW_PRIVILEGES, "no-new-privileges")                \

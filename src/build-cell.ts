@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { CELL_PATH, cellCgroups, cellIdentities, checkPrivilege } from './cell-host.ts';
+import { CELL_PATH, cellGround, cellHost } from './cell-host.ts';
 import type { Architecture } from './base/architecture.ts';
 import type { Limits } from './recipe/recipe.ts';
 import type { PipelineContext } from './pipeline-context.ts';
@@ -62,19 +62,19 @@ const POLICY = { profile: 'python-subprocess', allow: [], deny: [] };
  * outcome. Throws E_SANDBOX where there can be no cell: then nothing was run.
  */
 export async function runBuildCell(cell: BuildCell, context: PipelineContext): Promise<BuildCellOutcome> {
-  checkPrivilege('rootcellar lock …');
+  const host = await cellHost('B');
   const limits = { ...LIMITS, ...cell.limits };
+  const ground = await cellGround(host, limits, context.now);
   const plan: LaunchPlan = {
+    ...ground,
     root: cell.root,
     arguments: [cell.interpreter, '-s', '-B', programPath('build-wheel.py')],
     environment: { ...buildEnvironment(cell.time), ...versionVariables(cell.tag) },
     workingDirectory: '/tmp',
     hostname: 'cell',
     program: { name: 'build-wheel.py', content: Buffer.from(WHEEL_DRIVER, 'utf8') },
-    identities: cellIdentities(),
     limits: { ...cellLimits(limits), denials: MOST_DENIALS, tmpInodes: MOST_FILES, executableTmp: true },
-    resourceLimits: resourceLimits(limits),
-    cgroups: await cellCgroups(limits, context.now),
+    resourceLimits: resourceLimits(limits, ground),
     filter: compileFilter(compilePolicy(POLICY, cell.architecture), cell.architecture).program,
   };
   const { outcome } = launchCell({
@@ -86,7 +86,7 @@ export async function runBuildCell(cell: BuildCell, context: PipelineContext): P
   });
   const { facts, stdout, stderr } = await outcome;
   context.signal.throwIfAborted();
-  return { verdict: judgeRun({ facts, limits, syscallName }), stdout, stderr };
+  return { verdict: judgeRun({ facts, limits, tier: ground.tier, syscallName }), stdout, stderr };
 }
 
 /** By these, backends that ask the repository for their version are told it. */

@@ -1,21 +1,21 @@
-import { availableParallelism } from 'node:os';
 import { RootcellarError } from './base/rootcellar-error.ts';
-import { CELL_PATH, cellCgroups, cellIdentities, checkPrivilege } from './cell-host.ts';
+import { CELL_PATH, cellHost } from './cell-host.ts';
 import type { PipelineContext } from './pipeline-context.ts';
-import type { Limits } from './recipe/recipe.ts';
-import type { Interpreter } from './resolve/resolution.ts';
-import { cellEnvironment, type Variables } from './run/cell-environment.ts';
-import type { CgroupPlan } from './run/cgroup-plan.ts';
-import { cellLimits, resourceLimits } from './run/cell-limits.ts';
-import { launchCell, type CellOutcome, type ForwardedSignal } from './run/launch-cell.ts';
-import { programPath, type LaunchPlan, type ProgramFile } from './run/launch-plan.ts';
+import { programPlan } from './program-plan.ts';
+import type { Limits, Tier } from './recipe/recipe.ts';
+import type { Variables } from './run/cell-environment.ts';
+import { errorName } from './run/kernel-names.ts';
+import { launchCell } from './run/launch-cell.ts';
+import type { CellOutcome, ForwardedSignal, LaunchRequest, RunningCell } from './run/launch-cell.ts';
+import type { LaunchPlan, ProgramFile } from './run/launch-plan.ts';
 import type { RunReport } from './run/run-report.ts';
 import type { CellFacts } from './run/status-reader.ts';
 import { syscallName } from './run/syscall-tables.ts';
 import { judgeRun } from './run/verdict.ts';
-import { readManifest, type ImageManifest } from './store/image-manifest.ts';
+import { readManifest } from './store/image-manifest.ts';
 import type { Image } from './store/image-record.ts';
 import { materialiseRootfs } from './store/rootfs-folder.ts';
+import { makeSlot } from './store/slot-folder.ts';
 
 /** What is to be run: a file, text given on the command line, or what comes on stdin. */
 export type Program =
@@ -31,6 +31,8 @@ export interface RunRequest {
   readonly environment?: Variables | undefined;
   /** In place of those of the image's recipe. */
   readonly limits: Partial<Limits>;
+  /** In place of the recipe's: the least that a cell may be. */
+  readonly minimumTier?: Tier | undefined;
   /** `capture`: the report holds the output; the program reads `input`. */
   readonly stdio: 'inherit' | 'capture';
   readonly input?: Uint8Array | undefined;
@@ -56,15 +58,34 @@ export interface RunningProgram {
 export async function startProgram(request: RunRequest, context: PipelineContext): Promise<RunningProgram> {
   const { image, stdio, input, cancel } = request;
   checkArchitecture(image, context);
-  checkPrivilege('rootcellar run …');
   const manifest = readManifest(image.manifest);
+  const host = await cellHost(request.minimumTier ?? manifest.sandbox.minimumTier);
   const limits = { ...manifest.sandbox.limits, ...request.limits };
   const root = await materialiseRootfs(context.store, image, { progress: context.progress, signal: context.signal });
-  const cgroups = await cellCgroups(limits, context.now);
-  const plan = launchPlan({ request, manifest, limits, root, cgroups });
-  const { outcome, forward } = launchCell({ plan, cellPath: CELL_PATH, stdio, input, signal: cancel });
-  const report = outcome.then((ended) => reportOf(ended, request, limits));
+  const plan = await programPlan({ request, manifest, limits, root, host }, context);
+  const launch: LaunchRequest = { plan, cellPath: CELL_PATH, stdio, input, signal: cancel };
+  const { outcome, forward } = launchWithSlot(launch, (index) => makeSlot(context.store, root, index));
+  const report = outcome.then((ended) => reportOf(ended, { request, limits, tier: host.tier }));
   return { report, facts: async () => (await outcome).facts, forward };
+}
+
+/** A slot is made when it is wanted for the first time: only the launcher knows which is free. */
+function launchWithSlot(request: LaunchRequest, make: (index: number) => Promise<void>): RunningCell {
+  let cell = launchCell(request);
+  const again = async (): Promise<CellOutcome> => {
+    const first = await cell.outcome;
+    const index = missingSlot(first.facts, request.plan);
+    if (index === undefined) return first;
+    await make(index);
+    cell = launchCell(request);
+    return cell.outcome;
+  };
+  return { outcome: again(), forward: (signal) => cell.forward(signal) };
+}
+
+function missingSlot({ failure, uid }: CellFacts, { tier, identities }: LaunchPlan): number | undefined {
+  const isMissing = tier === 'C' && failure?.step === 'place' && errorName(failure.errno) === 'ENOENT';
+  return isMissing && uid !== undefined ? uid - identities.firstUid : undefined;
 }
 
 function checkArchitecture({ name, architecture }: Image, { hostArchitecture: host }: PipelineContext): void {
@@ -78,48 +99,14 @@ function checkArchitecture({ name, architecture }: Image, { hostArchitecture: ho
   );
 }
 
-interface PlanParts {
+interface ReportParts {
   readonly request: RunRequest;
-  readonly manifest: ImageManifest;
   readonly limits: Limits;
-  readonly root: string;
-  readonly cgroups: CgroupPlan;
+  readonly tier: Tier;
 }
 
-function launchPlan({ request, manifest, limits, root, cgroups }: PlanParts): LaunchPlan {
-  const { program } = request;
-  return {
-    root,
-    arguments: [...interpreterWords(manifest, program), ...request.arguments],
-    environment: cellEnvironment(request.environment ?? {}, availableParallelism()),
-    workingDirectory: '/tmp',
-    hostname: 'cell',
-    program: program.kind === 'file' ? program.file : undefined,
-    identities: cellIdentities(),
-    limits: cellLimits(limits),
-    resourceLimits: resourceLimits(limits),
-    cgroups,
-    filter: Buffer.from(manifest.filter, 'base64'),
-    isTraced: request.isTraced,
-  };
-}
-
-/** Isolated (`-I`): no environment, no user site, no folder of the program on the module path. */
-function interpreterWords({ name, interpreter }: ImageManifest, program: Program): readonly string[] {
-  const words = [interpreterPath(name, interpreter), '-I', '-B'];
-  if (program.kind === 'stdin') return [...words, '-'];
-  return program.kind === 'code' ? [...words, '-c', program.code] : [...words, programPath(program.file.name)];
-}
-
-function interpreterPath(image: string, interpreter: Interpreter | undefined): string {
-  if (interpreter !== undefined) return interpreter.path;
-  throw new RootcellarError('E_PROGRAM_NOT_FOUND', `image \`${image}\`: has no Python to run a program with`, {
-    hint: 'add `python3` to `base.debian.packages` in its recipe, and build it again',
-  });
-}
-
-function reportOf({ facts, stdout, stderr }: CellOutcome, request: RunRequest, limits: Limits): RunReport {
-  const verdict = judgeRun({ facts, limits, syscallName });
+function reportOf({ facts, stdout, stderr }: CellOutcome, { request, limits, tier }: ReportParts): RunReport {
+  const verdict = judgeRun({ facts, limits, tier, syscallName });
   const image = { name: request.image.name, digest: request.image.diffId };
   return request.stdio === 'inherit' ? { ...verdict, image } : { ...verdict, image, ...capturedText(stdout, stderr) };
 }

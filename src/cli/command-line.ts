@@ -127,6 +127,7 @@ function addRunVerb(program: Command, run: Run): void {
     .option('--report <file>', 'write the report of the run to this file')
     .option('-e, --env <name=value>', 'variable for the program (repeatable)', collect)
     .option('--limit <name=value>', 'another limit than the recipe gives, such as wall=2s (repeatable)', collect)
+    .option('--minimum-tier <tier>', 'the least isolation to run with, A to D, in place of the recipe’s')
     .action(async (image: string, words: string[], flags: CommonFlags & RunFlags) => {
       const { runProgramVerb } = await import('./run-verb.ts');
       await run(flags, (context) => runProgramVerb(context, { image, words, flags }));
@@ -257,6 +258,7 @@ export interface RunFlags {
   readonly report?: string;
   /** Each `NAME=VALUE`. */
   readonly env?: readonly string[];
+  readonly minimumTier?: string;
   /** Each `name=value`. */
   readonly limit?: readonly string[];
 }

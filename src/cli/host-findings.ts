@@ -1,4 +1,5 @@
 import type { Tier } from '../recipe/recipe.ts';
+import { bestTier, lackingFor } from '../run/host-tier.ts';
 import type { CellProbe } from '../run/probe-cell.ts';
 
 /** What was found out about this machine. */
@@ -67,35 +68,67 @@ const NEEDED: readonly (readonly [name: string, what: string, hint: string])[] =
 ];
 
 export function diagnose(facts: HostFacts): Diagnosis {
-  const run = runFindings(facts);
-  const tier = run.some(({ state }) => state === 'missing') ? undefined : 'A';
+  const tier = facts.cell === undefined || !canLimitSomehow(facts) ? undefined : bestTier(facts.cell);
   return {
     tier,
-    findings: [...run, ...buildFindings(facts), { subject: 'store', state: 'note', detail: facts.store }],
+    findings: [
+      ...runFindings(facts),
+      ...buildFindings(facts),
+      { subject: 'store', state: 'note', detail: facts.store },
+    ],
   };
+}
+
+/** By control groups, or by what the launcher measures itself. */
+function canLimitSomehow({ canLimit, cell }: HostFacts): boolean {
+  return canLimit || cell?.get('children') === 'yes';
 }
 
 function runFindings(facts: HostFacts): readonly Finding[] {
   const { cell, kernel, uid } = facts;
   const system: Finding[] = [
     { subject: 'kernel', state: 'note', detail: kernel },
-    uid === 0 ? ok('root', 'cells can be made') : missing('root', 'cells of tier A need it', 'sudo rootcellar run …'),
+    uid === 0
+      ? ok('root', 'cells of tier A need it')
+      : note('root', 'cells of tier A need it', 'sudo rootcellar run …'),
   ];
   if (cell === undefined) return [...system, missing('launcher', '`cell` cannot be run', 'make -C native')];
   const layers = NEEDED.map(([name, what, hint]) =>
     cell.get(name) === 'yes' ? ok(name, what) : missing(name, what, hint),
   );
-  return [...system, ...layers, cgroupFinding(facts), landlockFinding(cell)];
+  return [...system, ...layers, ...otherTiers(cell), cgroupFinding(facts), landlockFinding(cell)];
 }
 
-function cgroupFinding({ cgroups, canLimit }: HostFacts): Finding {
+/** What takes the place of namespaces, where the better tiers cannot be had. */
+function otherTiers(cell: CellProbe): readonly Finding[] {
+  if (bestTier(cell) === 'A') return [];
+  const rows = (['B', 'C', 'D'] as const).map((tier) => {
+    const lacking = lackingFor(tier, cell).join(', ');
+    return lacking === ''
+      ? ok(`tier ${tier}`, TIER_TEXTS[tier])
+      : note(`tier ${tier}`, `${TIER_TEXTS[tier]}; lacks ${lacking}`, TIER_HINTS[tier]);
+  });
+  return rows;
+}
+
+const TIER_TEXTS = {
+  B: 'namespaces and mounts inside a user namespace',
+  C: 'chroot, a user of its own and Landlock; no namespaces',
+  D: 'Landlock alone; no other user, no namespaces',
+} as const;
+
+const TIER_HINTS = {
+  B: 'sysctl user.max_user_namespaces=10000, and where AppArmor forbids it, a profile with `userns`',
+  C: 'run the container as root with SETUID, SETGID and SYS_CHROOT',
+  D: 'boot a kernel of 5.13 or newer with lsm=landlock,…',
+} as const;
+
+function cgroupFinding({ cgroups, canLimit, cell }: HostFacts): Finding {
   const detail = cgroups.length === 0 ? 'none is mounted' : cgroups.join(' and ');
   if (canLimit) return ok('cgroups', `${detail}: memory, processes and processor time can be limited`);
-  return missing(
-    'cgroups',
-    `${detail}: memory, processes or processor time cannot be limited`,
-    'systemd-run --scope -p Delegate=yes rootcellar run …',
-  );
+  const hint = 'systemd-run --scope -p Delegate=yes rootcellar run …';
+  if (cell?.get('children') !== 'yes') return missing('cgroups', `${detail}: nothing can limit memory or time`, hint);
+  return note('cgroups', `${detail}: none is ours; the launcher measures memory and time every 10 ms instead`, hint);
 }
 
 function landlockFinding(cell: CellProbe): Finding {
@@ -136,6 +169,10 @@ function buildFindings({ programs }: HostFacts): readonly Finding[] {
 
 function ok(subject: string, detail: string): Finding {
   return { subject, state: 'ok', detail };
+}
+
+function note(subject: string, detail: string, hint: string): Finding {
+  return { subject, state: 'note', detail, hint };
 }
 
 function missing(subject: string, detail: string, hint: string): Finding {

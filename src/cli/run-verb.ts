@@ -5,7 +5,7 @@ import { RootcellarError } from '../base/rootcellar-error.ts';
 import { formatSize } from '../base/units.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
-import type { Limits } from '../recipe/recipe.ts';
+import { TIERS, type Limits, type Tier } from '../recipe/recipe.ts';
 import { parseVariable } from '../run/cell-environment.ts';
 import type { ForwardedSignal } from '../run/launch-cell.ts';
 import type { RunReport } from '../run/run-report.ts';
@@ -45,6 +45,7 @@ export async function runProgramVerb(context: CommandContext, { image, words, fl
       arguments: rest,
       environment,
       limits,
+      minimumTier: tierOf(flags),
       stdio,
       input,
       cancel: cancel.signal,
@@ -84,6 +85,14 @@ async function limitsOf({ limit }: RunFlags): Promise<Partial<Limits>> {
   if (limit === undefined) return {};
   const { parseLimitSetting } = await import('../recipe/limit-setting.ts');
   return Object.assign({}, ...limit.map(parseLimitSetting));
+}
+
+function tierOf({ minimumTier }: RunFlags): Tier | undefined {
+  const tier = TIERS.find((name) => name === minimumTier);
+  if (tier !== undefined || minimumTier === undefined) return tier;
+  throw new RootcellarError('E_USAGE', `--minimum-tier: there is no tier ${quotedWord(minimumTier)}`, {
+    hint: 'use A, B, C or D',
+  });
 }
 
 /** A terminal is not waited for: with `--json` there is nobody who would type. */

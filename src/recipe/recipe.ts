@@ -133,7 +133,10 @@ export interface SyscallSettings {
 }
 
 /** What the host lets a cell be: `A` is everything, `D` the least (see docs of `doctor`). */
-export type Tier = 'A' | 'B' | 'C' | 'D';
+export type Tier = (typeof TIERS)[number];
+
+/** From everything to the least. */
+export const TIERS = ['A', 'B', 'C', 'D'] as const;
 
 export interface Limits {
   readonly memoryBytes: number;

@@ -22,14 +22,13 @@ const REFUSED: readonly (readonly [RegExp, string])[] = [
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** What a cell has, whoever asks. Numeric libraries start a thread for each processor of the host, whatever a cell may have. */
-export function cellEnvironment(own: Variables, processors: number): Variables {
+/** What a cell has, whoever asks, with `paths` of its own. Numeric libraries start a thread for each processor of the host, whatever a cell may have. */
+export function cellEnvironment(own: Variables, processors: number, paths: Variables): Variables {
   for (const name of Object.keys(own)) checkName(name);
   return {
-    HOME: '/tmp',
     LANG: 'C.UTF-8',
     OMP_NUM_THREADS: `${Math.min(4, processors)}`,
-    PATH: '/usr/local/bin:/usr/bin:/bin',
+    ...paths,
     ...own,
   };
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { access, constants, readFile } from 'node:fs/promises';
 import { isErrno } from '../base/rootcellar-error.ts';
 import { cgroupHost, parseMembership, type CgroupHost } from './cgroup-host.ts';
 
@@ -11,7 +11,21 @@ export async function probeCgroups(): Promise<CgroupHost> {
       async (directory) => [directory, await readOr(`${directory}/cgroup.subtree_control`)] as const,
     ),
   );
-  return cgroupHost(membership, new Map(controls));
+  return writable(cgroupHost(membership, new Map(controls)));
+}
+
+/** In a container they are often there to look at only. */
+async function writable({ versionOne, versionTwo }: CgroupHost): Promise<CgroupHost> {
+  const ones = await Promise.all([...versionOne].map(async (row) => ((await isWritable(row[1])) ? [row] : [])));
+  const isTwo = versionTwo !== undefined && (await isWritable(versionTwo.directory));
+  return { versionOne: new Map(ones.flat()), versionTwo: isTwo ? versionTwo : undefined };
+}
+
+function isWritable(directory: string): Promise<boolean> {
+  return access(directory, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** A file that is not there, or not for us, hands no controllers out. */

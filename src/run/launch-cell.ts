@@ -80,7 +80,7 @@ async function superviseCell(cell: ChildProcess, request: LaunchRequest, plan: U
     const [, stdout, stderr, records] = await Promise.all([ended, ...kept]);
     const facts = readStatus(records?.toString('latin1') ?? '');
     // The launcher removes what it made, unless somebody killed it; a name that was taken already is another run's.
-    if (!facts.isComplete) await removeCgroups(request.plan.cgroups.directories);
+    if (!facts.isComplete) await removeCgroups(request.plan.cgroups?.directories ?? []);
     return {
       facts,
       stdout: stdout ?? Buffer.alloc(0),

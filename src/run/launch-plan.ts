@@ -1,8 +1,15 @@
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import { TIERS, type Tier } from '../recipe/recipe.ts';
 import type { CgroupPlan } from './cgroup-plan.ts';
 
 /** Everything that `cell` needs to know for one run. It checks the form again before it takes the first step. */
 export interface LaunchPlan {
+  readonly tier: Tier;
+  /**
+   * C: the folder of slots of this root, absolute. D: the folder that is made for this run, absolute; its parent exists.
+   * Undefined in A and B.
+   */
+  readonly place?: string | undefined;
   /** Absolute path, on the host, of the unpacked root filesystem. */
   readonly root: string;
   /** What is executed, first its absolute path in the cell. */
@@ -17,11 +24,19 @@ export interface LaunchPlan {
   readonly identities: IdentityRange;
   readonly limits: CellLimits;
   readonly resourceLimits: readonly ResourceLimit[];
-  readonly cgroups: CgroupPlan;
+  /** Undefined where there can be none: then `watch` limits the run. */
+  readonly cgroups: CgroupPlan | undefined;
+  readonly watch?: WatchLimits | undefined;
   /** BPF program: an array of little-endian `struct sock_filter`. */
   readonly filter: Uint8Array;
   /** Lets through, and records, what the filter would have reported: for trusted programs only. */
   readonly isTraced?: boolean | undefined;
+}
+
+/** What the launcher measures itself where no control group does. */
+export interface WatchLimits {
+  readonly memoryBytes: number;
+  readonly processes: number;
 }
 
 export interface ProgramFile {
@@ -100,6 +115,8 @@ const TAG = {
   cgroupJoin: 15,
   cgroupInto: 16,
   trace: 17,
+  tier: 18,
+  watch: 19,
 } as const;
 
 const MAGIC = 'RCELLAR\u0001';
@@ -123,6 +140,7 @@ export function encodePlan(plan: LaunchPlan): Uint8Array {
   const bytes = Buffer.concat([
     Buffer.from(MAGIC, 'latin1'),
     record(TAG.root, text('root', plan.root)),
+    record(TAG.tier, tierBytes(plan)),
     ...plan.arguments.map((argument, index) => record(TAG.argument, text(`argument ${index}`, argument))),
     ...variables.map((variable) => record(TAG.variable, text('environment', variable))),
     record(TAG.directory, text('working directory', plan.workingDirectory)),
@@ -132,7 +150,8 @@ export function encodePlan(plan: LaunchPlan): Uint8Array {
     record(TAG.limits, limitsBytes(plan.limits), plan.limits.executableTmp === true ? EXECUTABLE_TMP : 0),
     ...plan.resourceLimits.map((limit) => record(TAG.resourceLimit, resourceLimitBytes(limit))),
     record(TAG.filter, plan.filter),
-    ...cgroupRecords(plan.cgroups),
+    ...(plan.cgroups === undefined ? [] : cgroupRecords(plan.cgroups)),
+    ...(plan.watch === undefined ? [] : [record(TAG.watch, watchBytes(plan.watch))]),
     ...(plan.isTraced === true ? [record(TAG.trace, new Uint8Array())] : []),
   ]);
   if (bytes.length > LARGEST_PLAN) {
@@ -181,6 +200,15 @@ function checkStrings(strings: readonly string[]): void {
 function text(thing: string, value: string): Buffer {
   if (value.includes('\0')) throw new RootcellarError('E_USAGE', `${thing}: has a NUL character in it`);
   return Buffer.from(`${value}\0`, 'utf8');
+}
+
+function tierBytes({ tier, place }: LaunchPlan): Buffer {
+  const number = uint32(TIERS.indexOf(tier) + 1);
+  return place === undefined ? number : Buffer.concat([number, text('place', place)]);
+}
+
+function watchBytes({ memoryBytes, processes }: WatchLimits): Buffer {
+  return Buffer.concat([uint64(memoryBytes), uint64(processes)]);
 }
 
 function identityBytes({ firstUid, count, lockFile }: IdentityRange): Buffer {

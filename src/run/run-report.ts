@@ -37,7 +37,7 @@ export interface RunReport {
     readonly setup_ms: number;
     readonly start: 'cold';
   };
-  readonly memory: { readonly peak_bytes: number | null; readonly enforced_by: string };
+  readonly memory: { readonly peak_bytes: number | null; readonly enforced_by: 'cgroup' | 'watchdog' };
   readonly processes_peak: number | null;
   readonly denied: readonly DeniedCall[];
   readonly isolation: { readonly tier: Tier; readonly layers: readonly string[]; readonly missing: readonly string[] };

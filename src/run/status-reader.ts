@@ -24,11 +24,20 @@ export interface CellFacts {
   readonly isTmpFull: boolean;
   /** The text of each cgroup file that was asked for, line feeds as blanks. */
   readonly readings: ReadonlyMap<string, string>;
+  /** The most that the launcher measured itself, where no control group counts. */
+  readonly watched: WatchedUse | undefined;
   /** Processes that were alive when the main program ended. */
   readonly survivors: number;
   readonly isCleanupProven: boolean;
   /** Whether the last record was there, so that `cell` was not killed itself. */
   readonly isComplete: boolean;
+}
+
+export interface WatchedUse {
+  readonly memoryBytes: number;
+  /** Processes and threads. */
+  readonly tasks: number;
+  readonly processorNanos: number;
 }
 
 export interface TracedCall {
@@ -39,13 +48,21 @@ export interface TracedCall {
   readonly arguments: readonly bigint[];
 }
 
-export type CellCause = 'wall' | 'cpu' | 'output' | 'denied' | 'cancelled';
+export type CellCause = 'wall' | 'cpu' | 'output' | 'denied' | 'cancelled' | 'memory' | 'disk';
 
 export type CellEnd =
   | { readonly kind: 'exited'; readonly status: number }
   | { readonly kind: 'signalled'; readonly signal: number };
 
-const CAUSES: ReadonlySet<string> = new Set<CellCause>(['wall', 'cpu', 'output', 'denied', 'cancelled']);
+const CAUSES: ReadonlySet<string> = new Set<CellCause>([
+  'wall',
+  'cpu',
+  'output',
+  'denied',
+  'cancelled',
+  'memory',
+  'disk',
+]);
 
 /**
  * Reads the status records of `cell`; their form is described in native/README.md.
@@ -87,6 +104,7 @@ export function readStatus(text: string): CellFacts {
     },
     isTmpFull: rows('full').some(([what]) => what === 'tmp'),
     readings: new Map(rows('reading').map(([label, ...words]) => [label ?? '', words.join(' ').trim()])),
+    watched: watchedUse(rows('watched')),
     survivors: firstInteger(rows('survivors')),
     isCleanupProven: rows('cleanup').some(([word]) => word === 'proven'),
     isComplete: rows('done').length > 0,
@@ -110,10 +128,21 @@ const KEYS: ReadonlySet<string> = new Set([
   'truncated',
   'full',
   'reading',
+  'watched',
   'survivors',
   'cleanup',
   'done',
 ]);
+
+function watchedUse(rows: readonly (readonly string[])[]): WatchedUse | undefined {
+  if (rows.length === 0) return undefined;
+  const use = new Map(rows.map(([what, number]) => [what, integer(number)]));
+  return {
+    memoryBytes: use.get('memory') ?? 0,
+    tasks: use.get('tasks') ?? 0,
+    processorNanos: use.get('processor') ?? 0,
+  };
+}
 
 function causeOf(word: string | undefined): CellCause {
   if (word === undefined || !isCause(word)) throw new Error(`unreachable: cause \`${word}\``);

@@ -6,6 +6,8 @@ import type { CellFacts } from './status-reader.ts';
 
 export interface VerdictRequest {
   readonly facts: CellFacts;
+  /** What the launcher was to make. */
+  readonly tier: Tier;
   readonly limits: Limits;
   /** The name of a system call of an architecture; undefined for a number that means nothing there. */
   readonly syscallName: (architecture: DeniedCall['arch'], nr: number) => string | undefined;
@@ -35,17 +37,14 @@ export function judgeRun(request: VerdictRequest): Verdict {
       setup_ms: milliseconds(facts.setupMicros),
       start: 'cold',
     },
-    memory: { peak_bytes: plainNumber(facts.readings.get('memory_peak')), enforced_by: 'cgroup' },
+    memory: memoryOf(facts),
     processes_peak: processesPeak(facts),
     denied,
-    isolation: { tier: TIER, layers: facts.layers, missing: facts.missing },
+    isolation: { tier: request.tier, layers: facts.layers, missing: facts.missing },
     limits,
     ...(error === undefined ? {} : { error }),
   };
 }
-
-/** The launcher makes cells of tier A or none. */
-const TIER: Tier = 'A';
 
 type Outcome = readonly [status: RunStatus, exitCode: number | null, signal: string | null];
 
@@ -75,6 +74,8 @@ const STATUS_OF_CAUSE = {
   output: 'output_limit',
   denied: 'denied',
   cancelled: 'cancelled',
+  memory: 'oom',
+  disk: 'disk_limit',
 } as const satisfies Record<string, RunStatus>;
 
 /** Steps that fail because of the image or the request, with what is wrong then; all others are the host's. */
@@ -129,7 +130,7 @@ function eventsOf(facts: CellFacts, denied: readonly DeniedCall[]): readonly Run
   if (facts.truncated.stderr) events.push({ kind: 'output_truncated', stream: 'stderr' });
   if (facts.cause === 'wall') events.push({ kind: 'wall' });
   if (facts.cause === 'cpu') events.push({ kind: 'cpu' });
-  if (facts.isTmpFull) events.push({ kind: 'disk_full' });
+  if (facts.isTmpFull || facts.cause === 'disk') events.push({ kind: 'disk_full' });
   if (facts.survivors > 0) events.push({ kind: 'killed_descendants', count: facts.survivors });
   if (!facts.isCleanupProven) events.push({ kind: 'cleanup_unproven' });
   return events;
@@ -150,8 +151,15 @@ function plainNumber(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,19}$/.test(text) ? Number(text) : null;
 }
 
+/** Without control groups, what was measured every few milliseconds; short runs may have ended before the first time. */
+function memoryOf({ watched, readings }: CellFacts): RunReport['memory'] {
+  if (watched === undefined) return { peak_bytes: plainNumber(readings.get('memory_peak')), enforced_by: 'cgroup' };
+  return { peak_bytes: watched.memoryBytes === 0 ? null : watched.memoryBytes, enforced_by: 'watchdog' };
+}
+
 /** What the control group counted, every process included; without it, what the main program used. */
 function cpuMicros(facts: CellFacts): number {
+  if (facts.watched !== undefined) return Math.max(facts.watched.processorNanos / 1000, facts.usageMicros);
   const text = facts.readings.get('cpu');
   const nanoseconds = plainNumber(text);
   if (nanoseconds !== null) return nanoseconds / 1000;
@@ -160,6 +168,7 @@ function cpuMicros(facts: CellFacts): number {
 
 /** Without the cell's own first process. */
 function processesPeak(facts: CellFacts): number | null {
+  if (facts.watched !== undefined) return facts.watched.tasks;
   const peak = plainNumber(facts.readings.get('processes_peak'));
   return peak === null ? null : Math.max(0, peak - 1);
 }

@@ -21,6 +21,8 @@ const FOLDERS = {
   names: 0o700,
   inputs: 0o700,
   rootfs: 0o700,
+  /** Roots for cells that cannot mount one, each with the files of a folder of `rootfs`. */
+  slots: 0o700,
   locks: 0o700,
   /** Entered by the unprivileged user who compiles bytecode. */
   tmp: 0o711,

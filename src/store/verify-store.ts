@@ -44,6 +44,7 @@ const CHECKS: Readonly<Record<StoreFolder, Check>> = {
   names: checkGenerations,
   inputs: checkInputs,
   rootfs: checkRootfs,
+  slots: async (item) => kindFault(item, 'folder', (status) => status.isDirectory()),
 };
 
 /**

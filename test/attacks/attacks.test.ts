@@ -46,7 +46,7 @@ describe.skipIf(CANNOT_SANDBOX)('attacks, tier A', () => {
       await start(host, {})
     ).report;
     const [plan] = launchedPlans();
-    keep = { uid: IDENTITIES.firstUid, directories: new Set(plan?.cgroups.directories) };
+    keep = { uid: IDENTITIES.firstUid, directories: new Set(plan?.cgroups?.directories) };
     before = baseline(host, root);
   });
 

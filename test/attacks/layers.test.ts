@@ -28,7 +28,7 @@ const LAYERS: readonly (readonly [layer: string, vary: Variation, attacks: reado
   ['the number of inodes', limited({ tmpInodes: 2 ** 20, wallMs: 1500 }), ['F13']],
   ['limits of the kernel', planned({ resourceLimits: [] }), ['F18']],
   ['the read-only root', built('root.c', 'MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |', 'MOUNT_ATTR_NOSUID |'), ['F5']],
-  ['Landlock', built('landlock.c', 'if (version == 0)', 'if (version >= 0)'), ['N3-any']],
+  ['Landlock', built('landlock.c', 'if (version == 0 &&', 'if (version >= 0 &&'), ['N3-any']],
   ['the pid namespace', built('cell.c', 'CLONE_NEWNS | CLONE_NEWPID |', 'CLONE_NEWNS |'), ['P9']],
   ['own devices', built('root.c', '{ "null", 3 },', '{ "null", 3 }, { "mem", 1 },'), ['F16']],
 ];
@@ -44,6 +44,7 @@ function limited(change: Partial<LaunchPlan['limits']>): Variation {
 /** Control groups that allow so much that nothing reaches it in this time. */
 function generous(request: Parameters<Variation>[0]): ReturnType<Variation> {
   const { plan } = request;
+  if (plan.cgroups === undefined) throw new Error('this host has no control groups');
   const settings = plan.cgroups.settings.map((setting) =>
     /^[1-9]\d*$/.test(setting.value) ? { ...setting, value: `${Number(setting.value) * 64}` } : setting,
   );

@@ -52,7 +52,7 @@ export async function sweep(request: SweepRequest): Promise<readonly string[]> {
 function findLeft({ host, root, before, keep }: SweepRequest): readonly string[] {
   const now = baseline(host, root);
   const directories = launchedPlans()
-    .flatMap((plan) => plan.cgroups.directories)
+    .flatMap((plan) => plan.cgroups?.directories ?? [])
     .filter((directory) => !keep.directories.has(directory));
   return [
     ...processes(host)

@@ -163,19 +163,24 @@ print(json.dumps({
     await expect.poll(leftovers, { timeout: 10_000 }).toEqual([]);
   });
 
-  it('never runs where a layer cannot be had', async () => {
-    await using work = await workplace();
-    const asNobody = await rootcellar(['run', 'python', '-c', 'print("ran")'], {
-      uid: 65_534,
-      home: work.path('none'),
-    });
-    expect(asNobody.stdout).toBe('');
-    expect(asNobody.status).not.toBe(0);
+  it('measures memory itself where no control group can, and says so', async () => {
     // In a mount namespace of its own, the control groups are hidden.
     const hidden = ['unshare', '--mount', 'sh', '-c', 'umount -R -l /sys/fs/cgroup && exec "$@"', 'sh'];
-    const withoutGroups = await rootcellar(['run', 'python', '-c', 'print("ran")'], { through: hidden });
-    expect(withoutGroups).toMatchObject({ status: 125, stdout: '' });
-    expect(withoutGroups.stderr).toContain('error[E_SANDBOX]');
+    const hog = 'x = []\nwhile True: x.append(bytearray(2**20))';
+    const { stdout } = await rootcellar(['run', 'python', '--json', '-c', hog], { through: hidden });
+    expect(JSON.parse(stdout)).toMatchObject({
+      status: 'oom',
+      memory: { enforced_by: 'watchdog' },
+      isolation: { tier: 'A', missing: ['cgroup-limits'] },
+    });
+  });
+
+  it('never runs with less than its least tier', async () => {
+    // Without capabilities root has none of the namespaces of tier A.
+    const weak = ['setpriv', '--bounding-set', '-all', '--inh-caps', '-all'];
+    const refused = await rootcellar(['run', 'python', '--minimum-tier', 'A', '-c', 'print("ran")'], { through: weak });
+    expect(refused).toMatchObject({ status: 125, stdout: '' });
+    expect(refused.stderr).toMatch(/^error\[E_SANDBOX\] a cell: here it is of tier [BCD], and `minimum_tier` is A/);
   });
 
   it('leaves the image as it was', async () => {

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { probeCgroups } from '../../src/run/cgroup-probe.ts';
-import { planCgroups } from '../../src/run/cgroup-plan.ts';
+import { planCgroups, type CgroupPlan } from '../../src/run/cgroup-plan.ts';
 import { launchCell, type CellOutcome, type LaunchRequest } from '../../src/run/launch-cell.ts';
 import type { LaunchPlan } from '../../src/run/launch-plan.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/recipe/recipe.ts';
@@ -83,19 +83,23 @@ export interface ToyRun {
   readonly program?: string;
   readonly arguments?: readonly string[];
   readonly limits?: Partial<Limits>;
-  readonly change?: Partial<LaunchPlan>;
+  readonly change?: Partial<ToyPlan>;
   readonly request?: Partial<LaunchRequest>;
 }
 
 let runs = 0;
 
-export async function toyPlan(host: ToyHost, run: ToyRun): Promise<LaunchPlan> {
+/** A plan for a cell with control groups. */
+export type ToyPlan = LaunchPlan & { readonly cgroups: CgroupPlan };
+
+export async function toyPlan(host: ToyHost, run: ToyRun): Promise<ToyPlan> {
   const limits = { ...DEFAULT_LIMITS, ...run.limits };
   runs += 1;
   const name = `${basename(host.folder)}-${runs}`;
   const cgroups = planCgroups(await probeCgroups(), name, limits);
   if (cgroups === undefined) throw new Error('this host has no control groups');
   return {
+    tier: 'A',
     root: host.root,
     arguments: [`/bin/${run.program ?? 'exit-with'}`, ...(run.arguments ?? [])],
     environment: { LANG: 'C.UTF-8' },
@@ -117,7 +121,7 @@ export async function toyPlan(host: ToyHost, run: ToyRun): Promise<LaunchPlan> {
 
 export interface ToyOutcome extends CellOutcome {
   readonly verdict: Verdict;
-  readonly plan: LaunchPlan;
+  readonly plan: ToyPlan;
 }
 
 /** One whole run, with its verdict; throws when anything of it is left afterwards. */
@@ -134,6 +138,7 @@ export function verdictOf(outcome: CellOutcome, limits: Partial<Limits> = {}): V
   return judgeRun({
     facts: outcome.facts,
     limits: { ...DEFAULT_LIMITS, ...limits },
+    tier: 'A',
     syscallName: (_, nr) => (nr === NUMBERS.execve ? 'execve' : undefined),
   });
 }
@@ -143,7 +148,9 @@ export function leftovers(host: ToyHost, plan: LaunchPlan): readonly string[] {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
   return [
     ...guestPids(host).map((pid) => `process ${pid}`),
-    ...plan.cgroups.directories.filter((directory) => statSync(directory, { throwIfNoEntry: false }) !== undefined),
+    ...(plan.cgroups?.directories ?? []).filter(
+      (directory) => statSync(directory, { throwIfNoEntry: false }) !== undefined,
+    ),
     ...mounts.filter((mount) => mount.includes(host.folder)),
   ];
 }

@@ -1,17 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { cellEnvironment, parseVariable } from '../../src/run/cell-environment.ts';
 
+const PATHS = { HOME: '/tmp', PATH: '/usr/local/bin:/usr/bin:/bin' };
+
 describe('cellEnvironment()', () => {
   it('has four variables of its own, and what is asked for', () => {
-    expect(cellEnvironment({ MODE: 'test', OMP_NUM_THREADS: '1' }, 64)).toEqual({
+    expect(cellEnvironment({ MODE: 'test', OMP_NUM_THREADS: '1' }, 64, PATHS)).toEqual({
       HOME: '/tmp',
       LANG: 'C.UTF-8',
       OMP_NUM_THREADS: '1',
       PATH: '/usr/local/bin:/usr/bin:/bin',
       MODE: 'test',
     });
-    expect(cellEnvironment({}, 64)['OMP_NUM_THREADS']).toBe('4');
-    expect(cellEnvironment({}, 2)['OMP_NUM_THREADS']).toBe('2');
+    expect(cellEnvironment({}, 64, PATHS)['OMP_NUM_THREADS']).toBe('4');
+    expect(cellEnvironment({}, 2, PATHS)['OMP_NUM_THREADS']).toBe('2');
   });
 
   it.each([
@@ -35,11 +37,11 @@ describe('cellEnvironment()', () => {
     'HOME',
     'LC_ALL',
   ])('refuses %s', (name) => {
-    expect(() => cellEnvironment({ [name]: 'x' }, 1)).toThrow(expect.objectContaining({ code: 'E_POLICY' }));
+    expect(() => cellEnvironment({ [name]: 'x' }, 1, PATHS)).toThrow(expect.objectContaining({ code: 'E_POLICY' }));
   });
 
   it.each(['', 'a b', '1X', 'A=B', 'X\n', 'É', 'A-B'])('refuses the name %j', (name) => {
-    expect(() => cellEnvironment({ [name]: 'x' }, 1)).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
+    expect(() => cellEnvironment({ [name]: 'x' }, 1, PATHS)).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
   });
 });
 

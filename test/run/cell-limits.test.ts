@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_LIMITS } from '../../src/recipe/recipe.ts';
+import { DEFAULT_LIMITS, type Tier } from '../../src/recipe/recipe.ts';
 import { cellLimits, resourceLimits } from '../../src/run/cell-limits.ts';
+import { SMALL_PLAN } from './launch-plans.ts';
 
 describe('cellLimits()', () => {
   it('gives /tmp inodes in proportion to its size, and a few in any case', () => {
@@ -16,8 +17,16 @@ describe('cellLimits()', () => {
   });
 });
 
+const { cgroups } = SMALL_PLAN;
+const COUNTED = { tier: 'A', cgroups } as const;
+
 function cpu(cpuMs: number): number | undefined {
-  return resourceLimits({ ...DEFAULT_LIMITS, cpuMs }).find(({ resource }) => resource === 'cpu')?.hard;
+  return resourceLimits({ ...DEFAULT_LIMITS, cpuMs }, COUNTED).find(({ resource }) => resource === 'cpu')?.hard;
+}
+
+function uncounted(tier: Tier): readonly (number | undefined)[] {
+  const rows = resourceLimits(DEFAULT_LIMITS, { tier, cgroups: undefined });
+  return (['processes', 'data'] as const).map((name) => rows.find(({ resource }) => resource === name)?.hard);
 }
 
 describe('resourceLimits()', () => {
@@ -26,12 +35,17 @@ describe('resourceLimits()', () => {
   });
 
   it('never lets a core handler start, and no memory be locked', () => {
-    expect(resourceLimits(DEFAULT_LIMITS)).toEqual(
+    expect(resourceLimits(DEFAULT_LIMITS, COUNTED)).toEqual(
       expect.arrayContaining([
         { resource: 'core', soft: 1, hard: 1 },
         { resource: 'lockedMemory', soft: 0, hard: 0 },
         { resource: 'processes', soft: 40, hard: 40 },
       ]),
     );
+  });
+
+  it('limits exactly what no control group counts, with room for stacks', () => {
+    expect(uncounted('B')).toEqual([33, 805_306_368]);
+    expect(uncounted('C')).toEqual([32, 805_306_368]);
   });
 });

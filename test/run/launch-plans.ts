@@ -2,6 +2,7 @@ import type { LaunchPlan } from '../../src/run/launch-plan.ts';
 
 /** The smallest plan that has one of each thing. */
 export const SMALL_PLAN: LaunchPlan = {
+  tier: 'A',
   root: '/image',
   arguments: ['/bin/x'],
   environment: { LANG: 'C' },

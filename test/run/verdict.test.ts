@@ -11,6 +11,7 @@ function judge(change: Partial<CellFacts>): Verdict {
   return judgeRun({
     facts: { ...whole, ...change },
     limits: DEFAULT_LIMITS,
+    tier: 'A',
     syscallName: (arch, nr) => (arch === 'amd64' && nr === 41 ? 'socket' : undefined),
   });
 }

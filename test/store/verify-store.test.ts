@@ -92,6 +92,7 @@ describe('verifyStore()', () => {
       names: 1,
       inputs: 2,
       rootfs: 2,
+      slots: 0,
     });
   });
 

@@ -1,0 +1,27 @@
+#ifndef PROC_H
+#define PROC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* What /proc says of one process. */
+struct proc_use {
+	uint64_t memory;	/* bytes in memory that it shares with no file */
+	uint64_t processor;	/* ns, with children that it waited for */
+	uint64_t threads;
+};
+
+typedef void proc_number(int64_t number, void *context);
+
+/* Each calls `tell` for every number; 0, or -1 and errno. */
+int proc_children(pid_t pid, pid_t thread, proc_number *tell, void *context);
+int proc_threads(pid_t pid, proc_number *tell, void *context);
+int proc_processes(proc_number *tell, void *context);
+
+/* 0, or -1 and errno. Sources: proc_pid_stat(5), proc_pid_statm(5). */
+int proc_measure(pid_t pid, struct proc_use *use);
+/* Whether the process is of this user, as far as it can be told. */
+bool proc_is_of(pid_t pid, uid_t uid);
+
+#endif
