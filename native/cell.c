@@ -89,7 +89,7 @@ static struct keeper keeper = {
 	.main_pidfd = -1,
 	.listener = -1,
 	.tmp = -1,
-	.place = { .folder = -1, .tmp = -1, .run = -1, .lock = -1 },
+	.place = { .folder = -1, .tmp = -1, .run = -1 },
 	.input = { .from = -1, .to = -1 },
 	.output = { .from = -1, .to = -1 },
 	.errors = { .from = -1, .to = -1 },

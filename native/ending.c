@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
@@ -44,6 +45,10 @@ static bool end_family(struct keeper *keeper)
 
 	if (keeper->init_pidfd < 0)
 		return true;
+	/* It may be dead already. */
+	if (send(keeper->link, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
+	    errno != EPIPE && errno != ECONNRESET)
+		return false;
 	system_close(keeper->link);
 	keeper->link = -1;
 	if (await_death(keeper, &info) && info.si_code == CLD_EXITED &&

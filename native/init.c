@@ -2,6 +2,7 @@
 #include "cgroup.h"
 #include "family.h"
 #include "inside.h"
+#include "place.h"
 #include "system.h"
 
 #include <errno.h>
@@ -300,13 +301,21 @@ static void reap(const struct inside *inside)
 
 /*
  * In a process namespace everything ends with its first process; without one
- * that is our work.
+ * that is our work.  A keeper that is alive says so before it goes.
  */
 static _Noreturn void end(const struct inside *inside)
 {
+	char word;
+	bool is_asked, is_clean;
+
 	if ((TIERS(inside->plan->tier) & TIERS_MOUNTED) != 0)
 		_exit(1);
-	_exit(family_kill(system_now() + INSIDE_ENDING_NS) ? 0 : 1);
+	is_asked = recv(inside->link, &word, 1, MSG_DONTWAIT) == 1;
+	is_clean = family_kill(system_now() + INSIDE_ENDING_NS);
+	/* A slot is cleaned by the next run in it: only root can. */
+	if (is_clean && !is_asked && inside->plan->tier == TIER_D)
+		is_clean = place_abandon(inside->place);
+	_exit(is_clean ? 0 : 1);
 }
 
 /* Reaps whatever dies, until the keeper kills this process or is gone. */

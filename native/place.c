@@ -78,6 +78,9 @@ static bool make_devices(int folder)
 		if (mknodat(folder, device->name, S_IFCHR | 0666,
 			    makedev(1, device->minor)) < 0 && errno != EEXIST)
 			return false;
+		/* Past the mask, which is for files. */
+		if (fchmodat(folder, device->name, 0666, 0) < 0)
+			return false;
 	}
 	return true;
 }
@@ -133,20 +136,6 @@ static int prepare_slot(struct place *place, const struct plan *plan,
 	return 0;
 }
 
-/* The lock goes with its last holder: the keeper, or the cell's init. */
-static int take_lock(int folder)
-{
-	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int file = openat(folder, "lock",
-			  O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (file >= 0 && fcntl(file, F_OFD_SETLK, &whole) < 0) {
-		system_close(file);
-		return -1;
-	}
-	return file;
-}
-
 static int prepare_folder(struct place *place, const struct plan *plan)
 {
 	if (snprintf(place->path, sizeof(place->path), "%s", plan->place) >=
@@ -157,8 +146,7 @@ static int prepare_folder(struct place *place, const struct plan *plan)
 	place->folder = open(place->path, FOLDER | O_NOFOLLOW);
 	if (place->folder < 0)
 		return -1;
-	place->lock = take_lock(place->folder);
-	if (place->lock < 0 || mkdirat(place->folder, "tmp", 0700) < 0)
+	if (mkdirat(place->folder, "tmp", 0700) < 0)
 		return -1;
 	place->tmp = open_inside(place->folder, "tmp");
 	place->run = open_inside(place->folder, ".");
@@ -183,14 +171,13 @@ int place_prepare(struct place *place, const struct plan *plan, uid_t uid,
 }
 
 /* The program is nobody's secret, but the next run's folder is empty. */
-static bool remove_program(const struct place *place)
+static bool remove_program(int run)
 {
-	int folder = open_inside(place->run, "program");
+	int folder = open_inside(run, "program");
 	bool is_empty = folder >= 0 && folder_empty(folder) == 0;
 
 	system_close(folder);
-	return is_empty &&
-	       unlinkat(place->run, "program", AT_REMOVEDIR) == 0;
+	return is_empty && unlinkat(run, "program", AT_REMOVEDIR) == 0;
 }
 
 bool place_clean(struct place *place, const struct plan *plan, int ms)
@@ -200,10 +187,23 @@ bool place_clean(struct place *place, const struct plan *plan, int ms)
 	if (place->tmp >= 0)
 		is_clean = empty(place->tmp, place->uid, ms) == 0;
 	if (place->run >= 0)
-		is_clean = remove_program(place) && is_clean;
+		is_clean = remove_program(place->run) && is_clean;
 	if (plan->tier == TIER_C || place->folder < 0)
 		return is_clean;
 	return is_clean && unlinkat(place->folder, "tmp", AT_REMOVEDIR) == 0 &&
-	       unlinkat(place->folder, "lock", 0) == 0 &&
 	       rmdir(place->path) == 0;
+}
+
+bool place_abandon(const char *path)
+{
+	int folder = open(path, FOLDER | O_NOFOLLOW);
+	int tmp = folder < 0 ? -1 : open_inside(folder, "tmp");
+	bool is_clean = tmp >= 0 && folder_empty(tmp) == 0 &&
+			remove_program(folder) &&
+			unlinkat(folder, "tmp", AT_REMOVEDIR) == 0 &&
+			rmdir(path) == 0;
+
+	system_close(tmp);
+	system_close(folder);
+	return is_clean;
 }

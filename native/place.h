@@ -21,7 +21,6 @@ struct place {
 	int folder;
 	int tmp;		/* what the guest may write to */
 	int run;		/* where the folder of the program is */
-	int lock;		/* D: held as long as the folder is in use */
 	uid_t uid;		/* whose files the guest's are */
 	bool has_devices;
 };
@@ -38,5 +37,8 @@ int place_prepare(struct place *place, const struct plan *plan, uid_t uid,
  * Whether nothing is left.
  */
 bool place_clean(struct place *place, const struct plan *plan, int ms);
+
+/* Tier D: the same for the first process of a cell, whose keeper was killed. */
+bool place_abandon(const char *path);
 
 #endif
