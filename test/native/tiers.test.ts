@@ -178,7 +178,7 @@ describe.skipIf(CANNOT_SANDBOX)('a cell without all privileges', () => {
     writeFileSync(file, encodePlan(plan));
     const cell = spawn(cellPath, ['run'], { stdio: ['ignore', 'pipe', 'ignore', openSync(file, 'r'), 'pipe'] });
     await new Promise((resolve) => {
-      cell.stdout.once('data', resolve);
+      cell.stdout?.once('data', resolve);
     });
     expect(guestPids(host).length).toBeGreaterThan(0);
     cell.kill('SIGKILL');
