@@ -8,6 +8,8 @@ import { NATIVE } from './toy-cell.ts';
 
 const COLUMNS: readonly HostKind[] = [
   'root',
+  'docker-lifted',
+  'pod-lifted',
   'rootless',
   'rootless-subuids',
   'docker-sysadmin',
@@ -18,26 +20,26 @@ const COLUMNS: readonly HostKind[] = [
 
 /** What each host lets a process do, in the order of COLUMNS: `ok`, `-` where nothing is to be said, or the error. */
 const MATRIX: Readonly<Record<string, string>> = {
-  chroot: 'ok EPERM EPERM ok ok EPERM EPERM',
-  setuid: 'ok EPERM EPERM ok ok ok EPERM',
-  'user-namespace': 'ok ok ok ok EPERM EPERM EPERM',
-  'mount-namespace': 'ok EPERM EPERM ok EPERM EPERM EPERM',
-  'pid-namespace': 'ok EPERM EPERM ok EPERM EPERM EPERM',
-  'network-namespace': 'ok EPERM EPERM ok EPERM EPERM EPERM',
-  mount: 'ok EPERM EPERM ok EPERM EPERM EPERM',
-  'user-mount': 'ok ok ok ok EPERM EPERM EPERM',
-  'pivot-root': 'ok EPERM EPERM EPERM EPERM EPERM EPERM',
-  'user-pivot-root': 'ok ok ok EPERM EPERM EPERM EPERM',
-  clone3: 'ok ok ok ok ENOSYS ENOSYS ENOSYS',
-  'user-proc': 'ok ok ok EPERM EPERM EPERM EPERM',
-  cgroup: 'ok EACCES EACCES EROFS EROFS EROFS EROFS',
-  landlock: 'ok ok ok ok ok ok ok',
-  listener: 'ok ok ok ok ok ok ok',
-  device: 'ok EPERM EPERM ok ok EPERM EPERM',
-  keyctl: 'ok ok ok EPERM EPERM EPERM EPERM',
-  'io-uring': 'EFAULT EFAULT EFAULT EPERM EPERM EPERM EPERM',
-  sysctl: 'ok EACCES EACCES EROFS EROFS EROFS EACCES',
-  'masked-proc': '- - - ENODATA ENODATA ENODATA ENODATA',
+  chroot: 'ok EPERM EPERM EPERM EPERM ok ok EPERM EPERM',
+  setuid: 'ok ok EINVAL EPERM EPERM ok ok ok EPERM',
+  'user-namespace': 'ok EPERM EPERM ok ok ok EPERM EPERM EPERM',
+  'mount-namespace': 'ok ok ok EPERM EPERM ok EPERM EPERM EPERM',
+  'pid-namespace': 'ok ok ok EPERM EPERM ok EPERM EPERM EPERM',
+  'network-namespace': 'ok ok ok EPERM EPERM ok EPERM EPERM EPERM',
+  mount: 'ok ok ok EPERM EPERM ok EPERM EPERM EPERM',
+  'user-mount': 'ok EPERM EPERM ok ok ok EPERM EPERM EPERM',
+  'pivot-root': 'ok ok ok EPERM EPERM EPERM EPERM EPERM EPERM',
+  'user-pivot-root': 'ok EPERM EPERM ok ok EPERM EPERM EPERM EPERM',
+  clone3: 'ok ok ok ok ok ok ENOSYS ENOSYS ENOSYS',
+  'user-proc': 'ok EPERM EPERM ok ok EPERM EPERM EPERM EPERM',
+  cgroup: 'ok ok EROFS EACCES EACCES EROFS EROFS EROFS EROFS',
+  landlock: 'ok ok ok ok ok ok ok ok ok',
+  listener: 'ok ok ok ok ok ok ok ok ok',
+  device: 'ok ok EPERM EPERM EPERM ok ok EPERM EPERM',
+  keyctl: 'ok EPERM EPERM ok ok EPERM EPERM EPERM EPERM',
+  'io-uring': 'EFAULT EPERM EPERM EFAULT EFAULT EPERM EPERM EPERM EPERM',
+  sysctl: 'ok EROFS EACCES EACCES EACCES EROFS EROFS EROFS EACCES',
+  'masked-proc': '- ENODATA ENODATA - - ENODATA ENODATA ENODATA ENODATA',
 };
 
 /** The same, as the launcher itself finds it. */
@@ -87,7 +89,10 @@ describe.each(COLUMNS)('the host `%s`', (kind) => {
   it.skipIf(without)('is gone with all its processes, mounts and groups when it is no longer needed', async () => {
     const words = ['sh', '-c', 'setsid sleep 1000 & setsid setsid sleep 1000 & echo ready; sleep 1000'];
     const hosted = startInHost(kind, { words });
-    await new Promise((resolve) => hosted.child.stdout?.once('data', resolve));
+    await new Promise((resolve) => {
+      hosted.child.stdout?.once('data', resolve);
+      hosted.child.once('close', resolve);
+    });
     expect(hosted.processes().length).toBeGreaterThan(2);
     await hosted[Symbol.asyncDispose]();
     expect(hosted.processes()).toEqual([]);

@@ -7,7 +7,11 @@ export interface ContainerSettings {
   readonly noNewPrivileges: boolean;
   readonly seccomp: ContainerSeccomp;
   readonly cgroups: 'ro' | 'rw';
+  /** The first of 65,536 ids of this machine that the container's users are, in a user namespace of its own. */
+  readonly firstId?: number;
 }
+
+const IDS = 65_536;
 
 /** Docker's for every container. Source: docs.docker.com, "Runtime privilege and Linux capabilities". */
 export const DOCKER_CAPABILITIES: readonly string[] = [
@@ -68,6 +72,7 @@ const MOST_PROCESSES = 4096;
 export function containerConfig(settings: ContainerSettings, process: ContainerProcess): unknown {
   const { uid, capabilities } = settings;
   const held = uid === 0 ? capabilities : [];
+  const namespaces = ['pid', 'mount', 'ipc', 'uts', 'network', ...(settings.firstId === undefined ? [] : ['user'])];
   return {
     ociVersion: '1.0.2',
     hostname: 'container',
@@ -85,12 +90,19 @@ export function containerConfig(settings: ContainerSettings, process: ContainerP
     linux: {
       cgroupsPath: `/${process.id}`,
       resources: { memory: { limit: MOST_MEMORY }, pids: { limit: MOST_PROCESSES } },
-      namespaces: ['pid', 'mount', 'ipc', 'uts', 'network'].map((type) => ({ type })),
+      namespaces: namespaces.map((type) => ({ type })),
+      ...(settings.firstId === undefined
+        ? {}
+        : { uidMappings: mapping(settings.firstId), gidMappings: mapping(settings.firstId) }),
       maskedPaths: MASKED,
       readonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
       seccomp: settings.seccomp,
     },
   };
+}
+
+function mapping(firstId: number): readonly unknown[] {
+  return [{ containerID: 0, hostID: firstId, size: IDS }];
 }
 
 const MASKED = [

@@ -1,6 +1,16 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -9,10 +19,13 @@ import type { Ended } from './command.ts';
 import { CRIO_CAPABILITIES, containerConfig, DOCKER_CAPABILITIES, dockerLike } from './container-config.ts';
 import type { ContainerSettings } from './container-config.ts';
 import { dockerSeccomp } from './docker-seccomp.ts';
+import { liftedContainer } from './lifted-container.ts';
 
 /** An ordinary user, and what a pod runs as; nobody else on a machine has these. */
 const ROOTLESS_UID = 1_800_100_000;
 const POD_UID = 1_800_200_000;
+/** Who the users of a pod with `hostUsers: false` are on this machine. */
+const FIRST_POD_ID = 1_800_300_000;
 /** Where the ordinary user's subordinate ids begin, where it has any. */
 const FIRST_SUBUID = 1_800_110_000;
 const SUBUIDS = 4096;
@@ -22,6 +35,8 @@ const CONTAINERS = {
   docker: dockerLike(DOCKER_CAPABILITIES),
   'docker-sysadmin': dockerLike([...DOCKER_CAPABILITIES, 'CAP_SYS_ADMIN']),
   crio: dockerLike(CRIO_CAPABILITIES),
+  'docker-lifted': liftedContainer(),
+  'pod-lifted': liftedContainer({ cgroups: 'ro', firstId: FIRST_POD_ID }),
   kubernetes: {
     uid: POD_UID,
     capabilities: [],
@@ -54,9 +69,14 @@ export interface HostedProcess extends AsyncDisposable {
 
 /** The user as whom programs run there, as this machine counts. */
 function hostUid(host: HostChoice): number {
-  if (typeof host !== 'string') return host.uid;
+  if (typeof host !== 'string') return containerUid(host);
   if (host === 'root') return 0;
-  return host === 'rootless' || host === 'rootless-subuids' ? ROOTLESS_UID : CONTAINERS[host].uid;
+  if (host === 'rootless' || host === 'rootless-subuids') return ROOTLESS_UID;
+  return containerUid(CONTAINERS[host]);
+}
+
+function containerUid({ uid, firstId }: ContainerSettings): number {
+  return uid + (firstId ?? 0);
 }
 
 /** Why there is no such host on this machine; undefined when there is. With SANDBOX_MUST_WORK that is an error. */
@@ -107,6 +127,8 @@ function textOf(stream: ChildProcess['stdout']): Promise<string> {
 /** Starts a program, with pipes for its stdio. */
 export function startInHost(host: HostChoice, request: HostRequest): HostedProcess {
   const folder = mkdtempSync(join(tmpdir(), 'rootcellar-host-'));
+  // The root of a user namespace is nobody special here.
+  chmodSync(folder, 0o755);
   const id = `rootcellar-host-${randomBytes(6).toString('hex')}`;
   return isContainer(host)
     ? startContainer(typeof host === 'string' ? CONTAINERS[host] : host, request, { folder, id })
