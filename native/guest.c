@@ -54,14 +54,14 @@ static int set_rlimits(struct inside *inside)
 		struct rlimit limit;
 		rlim_t hard, soft;
 
-		if (getrlimit((int)row->resource, &limit) < 0)
+		if (getrlimit(row->resource, &limit) < 0)
 			return -1;
 		hard = row->hard + others(inside, row->resource);
 		soft = row->soft + others(inside, row->resource);
 		if (hard < limit.rlim_max)
 			limit.rlim_max = hard;
 		limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
-		if (setrlimit((int)row->resource, &limit) < 0)
+		if (setrlimit(row->resource, &limit) < 0)
 			return -1;
 	}
 	return 0;

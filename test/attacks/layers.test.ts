@@ -71,7 +71,7 @@ function buildChanged(file: string, from: string, to: string): string {
   const text = readFileSync(join(copy, file), 'utf8');
   if (!text.includes(from)) throw new Error(`native/${file} has no \`${from}\` any more`);
   writeFileSync(join(copy, file), text.replace(from, to));
-  execFileSync('make', ['-s', '-C', copy, 'CFLAGS=-O1'], { stdio: 'pipe' });
+  execFileSync('make', ['-s', '-C', copy, 'CFLAGS=-O1', 'build/cell'], { stdio: 'pipe' });
   return join(copy, 'build', 'cell');
 }
 
