@@ -37,7 +37,18 @@ void keeper_end(struct keeper *keeper, enum cause cause)
 	over(keeper);
 }
 
-/* Takes the descriptors of a packet, which has HANDED_OVER of them or none. */
+static void close_all(int *descriptors)
+{
+	for (int i = 0; i < HANDED_OVER; i++) {
+		system_close(descriptors[i]);
+		descriptors[i] = -1;
+	}
+}
+
+/*
+ * Takes a packet and its descriptors: HANDED_OVER of them or none, else -1 in
+ * each place.  A packet that did not fit is none of ours: it has no length.
+ */
 static ssize_t receive(int link, struct message *message, int *descriptors)
 {
 	union {
@@ -49,19 +60,24 @@ static ssize_t receive(int link, struct message *message, int *descriptors)
 		.msg_iov = &bytes,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+		/* Not the whole room, in which one more could be placed. */
+		.msg_controllen = CMSG_LEN(HANDED_OVER * sizeof(int)),
 	};
 	ssize_t length;
 
 	memset(&control, 0, sizeof(control));
-	length = recvmsg(link, &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	memset(message, 0, sizeof(*message));
 	for (int i = 0; i < HANDED_OVER; i++)
 		descriptors[i] = -1;
-	if (length > 0 &&
-	    packet.msg_controllen >= CMSG_LEN(HANDED_OVER * sizeof(int)))
+	length = recvmsg(link, &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (length < 0)
+		return length;
+	if (control.header.cmsg_len > CMSG_LEN(0))
 		memcpy(descriptors, CMSG_DATA(&control.header),
-		       HANDED_OVER * sizeof(int));
-	return length;
+		       control.header.cmsg_len - CMSG_LEN(0));
+	if (descriptors[HANDED_OVER - 1] < 0)
+		close_all(descriptors);
+	return (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 ? length : 0;
 }
 
 static void begin_running(struct keeper *keeper, const struct message *message,
@@ -102,24 +118,30 @@ static void finish_running(struct keeper *keeper, const struct message *message)
 	over(keeper);
 }
 
+/* Init was written by us, but lives beside a guest: nothing is believed. */
 static void hear_init(struct keeper *keeper)
 {
 	struct message message;
 	int descriptors[HANDED_OVER];
 	ssize_t length = receive(keeper->link, &message, descriptors);
+	bool is_whole = length == (ssize_t)sizeof(message);
 
 	if (length < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (length != (ssize_t)sizeof(message)) {
-		keeper_fail(keeper, STEP_INIT_DIED, ESRCH);
+	if (is_whole && message.kind == MESSAGE_STARTED &&
+	    keeper->phase == PHASE_SETUP) {
+		begin_running(keeper, &message, descriptors);
 		return;
 	}
-	if (message.kind == MESSAGE_STARTED)
-		begin_running(keeper, &message, descriptors);
-	else if (message.kind == MESSAGE_ENDED)
+	close_all(descriptors);
+	if (is_whole && message.kind == MESSAGE_ENDED &&
+	    keeper->phase == PHASE_RUNNING)
 		finish_running(keeper, &message);
-	else
+	else if (is_whole && message.kind == MESSAGE_FAILED &&
+		 message.step > STEP_NONE && message.step < STEP_COUNT)
 		keeper_fail(keeper, message.step, message.error);
+	else
+		keeper_fail(keeper, STEP_INIT_DIED, ESRCH);
 }
 
 static void hear_signal(struct keeper *keeper)

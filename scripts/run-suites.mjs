@@ -58,6 +58,16 @@ const counts = [
   await runCheck('format', 'node_modules/.bin/oxfmt', ['--check', 'src', 'test', 'scripts']),
   await runCheck('unused code and dependencies', 'node_modules/.bin/knip', []),
   await runCheck('native code under sanitizers', 'make', ['-s', '-C', 'native', 'test']),
+  await runCheck('native decoders under a fuzzer', 'make', ['-s', '-C', 'native', 'fuzz']),
+  await runCheck('cells whose launcher is under sanitizers', 'env', [
+    'CELL_SANITIZED=1',
+    'node_modules/.bin/vitest',
+    'run',
+    '--config=test/vitest.config.ts',
+    '--project=e2e',
+    'test/native/cell.test.ts',
+    'test/native/ending.test.ts',
+  ]),
   await runVitest(),
 ];
 /** @param {keyof Counts} key */

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { probeCgroups } from '../../src/run/cgroup-probe.ts';
 import { planCgroups, type CgroupPlan } from '../../src/run/cgroup-plan.ts';
 import { launchCell, type CellOutcome, type LaunchRequest } from '../../src/run/launch-cell.ts';
@@ -65,18 +65,23 @@ export interface ToyHost {
   readonly firstUid: number;
 }
 
+/** CI runs some of the tests a second time with the launcher of `make sanitized`. */
+const IS_SANITIZED = process.env['CELL_SANITIZED'] === '1';
+
 /** Compiles the launcher and `programs`. The caller removes `folder`. */
 export function makeToyHost(programs: readonly string[], firstUid: number): ToyHost {
   const folder = mkdtempSync(join(tmpdir(), 'rootcellar-cell-'));
   const root = join(folder, 'root');
   for (const directory of ['bin', 'tmp', 'dev', 'run', 'etc']) mkdirSync(join(root, directory), { recursive: true });
   writeFileSync(join(root, 'etc', 'canary'), 'of the image\n');
-  execFileSync('make', ['-s', '-C', NATIVE, `BUILD=${join(folder, 'native')}`, 'CFLAGS=-O1'], { stdio: 'pipe' });
+  const build = join(folder, 'native');
+  const cellPath = join(build, IS_SANITIZED ? 'sanitized/cell' : 'cell');
+  execFileSync('make', ['-s', '-C', NATIVE, `BUILD=${build}`, 'CFLAGS=-O1', cellPath], { stdio: 'pipe' });
   for (const program of programs) {
     const output = join(root, 'bin', program);
     execFileSync('gcc', ['-static', '-O1', '-w', '-o', output, join(PROGRAMS, `${program}.c`)]);
   }
-  return { folder, root, cellPath: join(folder, 'native', 'cell'), firstUid };
+  return { folder, root, cellPath, firstUid };
 }
 
 export interface ToyRun {
@@ -176,8 +181,13 @@ function isGuestStatus(pid: number, host: ToyHost): boolean {
   }
 }
 
+/** Throws when a sanitizer has found something in one of the launchers. */
 export function removeToyHost(host: ToyHost): void {
+  const build = dirname(host.cellPath);
+  const findings = readdirSync(build).filter((name) => name.startsWith('findings'));
+  const texts = findings.map((name) => readFileSync(join(build, name), 'utf8'));
   rmSync(host.folder, { recursive: true });
+  if (texts.length > 0) throw new Error(texts.join('\n'));
 }
 
 /** Replaces `/name` of a copy of the root's folders by a link or a file. */

@@ -1,0 +1,84 @@
+// Writes what the fuzzers of native/fuzz begin with: real plans, packets and lists. Needs dist/.
+//   node scripts/write-fuzz-seeds.mjs DIR     DIR/seeds-plan, seeds-link, seeds-status, seeds-shim
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+
+/** @param {string} file */
+const load = async (file) => await import(new URL(`../dist/${file}`, import.meta.url).href);
+const { planCgroups } = await load('run/cgroup-plan.js');
+const { cellLimits, resourceLimits } = await load('run/cell-limits.js');
+const { compileFilter } = await load('run/filter-compiler.js');
+const { encodePlan } = await load('run/launch-plan.js');
+const { compilePolicy } = await load('run/policy.js');
+const { DEFAULT_LIMITS } = await load('recipe/recipe.js');
+
+const [folder] = process.argv.slice(2);
+if (folder === undefined) throw new Error('usage: write-fuzz-seeds.mjs DIR');
+
+const VERSION_ONE = new Map([
+  ['memory', '/cg/memory'],
+  ['pids', '/cg/pids'],
+  ['cpuacct', '/cg/cpu,cpuacct'],
+]);
+const VERSION_TWO = { directory: '/cg', controllers: ['memory', 'pids', 'cpu'] };
+
+/** @param {{ readonly isOne: boolean, readonly isTraced: boolean, readonly profile: string }} how */
+function plan({ isOne, isTraced, profile }) {
+  const host = isOne
+    ? { versionOne: VERSION_ONE, versionTwo: undefined }
+    : { versionOne: new Map(), versionTwo: VERSION_TWO };
+  const cgroups = planCgroups(host, 'run', DEFAULT_LIMITS);
+  if (cgroups === undefined) throw new Error('unreachable: every controller is there');
+  return encodePlan({
+    root: '/var/lib/rootcellar/roots/a',
+    arguments: ['/usr/bin/python3', '-I', '-B', '/run/program/main.py', 'a b', ''],
+    environment: { LANG: 'C.UTF-8', HOME: '/tmp' },
+    workingDirectory: '/tmp',
+    hostname: 'cell',
+    program: { name: 'main.py', content: Buffer.from('print(6 * 7)\n') },
+    identities: { firstUid: 1_900_000_000, count: 65_536, lockFile: '/run/rootcellar/uids' },
+    limits: { ...cellLimits(DEFAULT_LIMITS), executableTmp: isTraced },
+    resourceLimits: resourceLimits(DEFAULT_LIMITS),
+    cgroups,
+    filter: compileFilter(compilePolicy({ profile, allow: [], deny: [] }, 'amd64'), 'amd64').program,
+    isTraced,
+  });
+}
+
+/**
+ * A byte for the harness, and `struct message` of native/inside.h.
+ * @param {number} how
+ * @param {number} kind
+ * @param {number} step
+ */
+function packet(how, kind, step) {
+  const bytes = Buffer.alloc(1 + 32);
+  bytes.writeUInt8(how, 0);
+  bytes.writeUInt32LE(kind, 1);
+  bytes.writeUInt32LE(step, 5);
+  bytes.writeInt32LE(13, 9);
+  return bytes;
+}
+
+/** @type {Readonly<Record<string, readonly Uint8Array[]>>} */
+const SEEDS = {
+  plan: [
+    plan({ isOne: true, isTraced: false, profile: 'python' }),
+    plan({ isOne: false, isTraced: false, profile: 'python-subprocess' }),
+    plan({ isOne: false, isTraced: true, profile: 'python' }),
+  ],
+  link: [packet(3, 2, 0), packet(16, 3, 0), packet(0, 1, 12), packet(6, 2, 0), packet(2, 1, 0)],
+  status: ['\0\u0008reading\u0001\u0008low 0\nhigh 1\n\u0002\u0001\u00ff\u0003', '\u0003\u0003'].map((text) =>
+    Buffer.from(text, 'latin1'),
+  ),
+  shim: ['', '41,42, 43 ,1023', '1024,-1,x,,  7', Array.from({ length: 400 }, (_, nr) => nr).join(',')].map((text) =>
+    Buffer.from(text),
+  ),
+};
+
+for (const [name, seeds] of Object.entries(SEEDS)) {
+  const target = join(folder, `seeds-${name}`);
+  mkdirSync(target, { recursive: true });
+  for (const [index, seed] of seeds.entries()) writeFileSync(join(target, `${index}`), seed);
+}
