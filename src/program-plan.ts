@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { RootcellarError } from './base/rootcellar-error.ts';
 import { cellGround, runFolder, type CellHost } from './cell-host.ts';
 import { startFromOutside } from './image-start.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import type { Limits, Tier } from './recipe/recipe.ts';
-import type { Interpreter } from './resolve/resolution.ts';
 import { cellEnvironment } from './run/cell-environment.ts';
 import { cellLimits, resourceLimits } from './run/cell-limits.ts';
 import { cellPaths, pathVariables } from './run/cell-start.ts';
@@ -14,7 +12,8 @@ import { compileFilter } from './run/filter-compiler.ts';
 import type { LaunchPlan } from './run/launch-plan.ts';
 import { placedPolicy } from './run/placed-policy.ts';
 import { compilePolicy } from './run/policy.ts';
-import type { Program, RunRequest } from './run-program.ts';
+import { programWords } from './program-words.ts';
+import type { RunRequest } from './run-program.ts';
 import type { ImageManifest } from './store/image-manifest.ts';
 import { slotsFolder } from './store/slot-folder.ts';
 import type { Store } from './store/store.ts';
@@ -35,12 +34,12 @@ export async function programPlan(parts: PlanParts, { store, now }: PipelineCont
   const ground = await cellGround(host, limits, now);
   const place = placeFor(host.tier, store, root);
   const paths = cellPaths(host.tier, root, place);
-  const start = await interpreterStart(parts, store);
+  const words = await startWords(parts, paths.program, store);
   return {
     ...ground,
     place,
     root,
-    arguments: [...start, '-I', '-B', ...programWords(request.program, paths.program), ...request.arguments],
+    arguments: [...words, ...request.arguments],
     environment: cellEnvironment(request.environment ?? {}, availableParallelism(), pathVariables(paths)),
     workingDirectory: paths.tmp,
     hostname: 'cell',
@@ -57,25 +56,15 @@ function placeFor(tier: Tier, store: Store, root: string): string | undefined {
   return tier === 'D' ? join(runFolder(), `run-${randomUUID()}`) : undefined;
 }
 
-async function interpreterStart(
+async function startWords(
   { request, manifest, root, host }: PlanParts,
+  folder: string,
   store: Store,
 ): Promise<readonly string[]> {
-  const interpreter = interpreterPath(manifest.name, manifest.interpreter);
-  return host.tier === 'D' ? startFromOutside(store, request.image, { root, interpreter }) : [interpreter];
-}
-
-/** Isolated (`-I`): no environment, no user site, no folder of the program on the module path. */
-function programWords(program: Program, folder: string): readonly string[] {
-  if (program.kind === 'stdin') return ['-'];
-  return program.kind === 'code' ? ['-c', program.code] : [`${folder}${program.file.name}`];
-}
-
-function interpreterPath(image: string, interpreter: Interpreter | undefined): string {
-  if (interpreter !== undefined) return interpreter.path;
-  throw new RootcellarError('E_PROGRAM_NOT_FOUND', `image \`${image}\`: has no Python to run a program with`, {
-    hint: 'add `python3` to `base.debian.packages` in its recipe, and build it again',
-  });
+  const { image, program } = request;
+  const [interpreter = '', ...words] = await programWords({ image, manifest, program, folder }, store);
+  const start = host.tier === 'D' ? await startFromOutside(store, image, { root, interpreter }) : [interpreter];
+  return [...start, ...words];
 }
 
 /** The image's, or where there are no namespaces a stricter one of the same rules. */

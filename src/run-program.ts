@@ -2,12 +2,13 @@ import { RootcellarError } from './base/rootcellar-error.ts';
 import { CELL_PATH, cellHost } from './cell-host.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import { programPlan } from './program-plan.ts';
+import type { Program } from './program-words.ts';
 import type { Limits, Tier } from './recipe/recipe.ts';
 import type { Variables } from './run/cell-environment.ts';
 import { errorName } from './run/kernel-names.ts';
 import { launchCell } from './run/launch-cell.ts';
 import type { CellOutcome, ForwardedSignal, LaunchRequest, RunningCell } from './run/launch-cell.ts';
-import type { LaunchPlan, ProgramFile } from './run/launch-plan.ts';
+import type { LaunchPlan } from './run/launch-plan.ts';
 import type { RunReport } from './run/run-report.ts';
 import type { CellFacts } from './run/status-reader.ts';
 import { syscallName } from './run/syscall-tables.ts';
@@ -16,12 +17,6 @@ import { readManifest } from './store/image-manifest.ts';
 import type { Image } from './store/image-record.ts';
 import { materialiseRootfs } from './store/rootfs-folder.ts';
 import { makeSlot } from './store/slot-folder.ts';
-
-/** What is to be run: a file, text given on the command line, or what comes on stdin. */
-export type Program =
-  | { readonly kind: 'file'; readonly file: ProgramFile }
-  | { readonly kind: 'code'; readonly code: string }
-  | { readonly kind: 'stdin' };
 
 export interface RunRequest {
   readonly image: Image;

@@ -24,6 +24,8 @@ const REPLACED: ReadonlyMap<string, string> = new Map([
   ['libselinux1', 'nothing without systemd'],
   ['mawk', 'alternatives: awk'],
   ['netbase', '/etc/hosts and /etc/networks are written'],
+  ['node-undici', 'no folder of an older release to replace'],
+  ['nodejs', 'its other name, js, is left out'],
   ['openssl', 'the package brings /usr/lib/ssl itself'],
   ['python3', 'bytecode is compiled'],
   ['python3-minimal', 'bytecode is compiled'],

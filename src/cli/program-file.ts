@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { readBoundedFile } from '../recipe/bounded-file.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
-import type { Program } from '../run-program.ts';
+import type { Program } from '../program-words.ts';
 
 /** Bytes: of a program, and of stdin where it is kept in memory. */
 export const LARGEST_INPUT: number = 32 * 1024 ** 2;

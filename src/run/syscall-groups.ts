@@ -92,6 +92,12 @@ export const SYSCALL_GROUPS: ReadonlyMap<string, SyscallGroup> = new Map([
       landlock_create_ruleset landlock_add_rule landlock_restrict_self map_shadow_stack mseal cachestat`,
     otherwise: [{ when: [], action: errno('ENOSYS') }],
   }),
+  group('@node-probed', {
+    reason: 'Node.js tries these at its start: whether it has capabilities, and whether memory can have keys',
+    calls: 'capget pkey_alloc',
+    rules: new Map(),
+    otherwise: [{ when: [], action: errno('ENOSYS') }],
+  }),
 ]);
 
 interface GroupSettings {

@@ -34,14 +34,17 @@ const EVENTS = [
 ] as const;
 
 const CASE = z.strictObject({
-  id: z.string().regex(/^[FPKNZX]\d+(-[a-z0-9-]+)?$/),
+  id: z.string().regex(/^[FPKNZXJ]\d+(-[a-z0-9-]+)?$/),
   what: z.string().min(1),
   tiers: z.array(z.enum(['A', 'B', 'C', 'D'])).min(1),
   architectures: z.array(z.enum(ARCHITECTURES)).default([...ARCHITECTURES]),
+  /** Of the program; `node`: it is `attack.mjs`. */
+  lang: z.enum(['python', 'node']).default('python'),
+  /** By default the one with the name of `lang`. */
   profile: z
     .string()
     .refine((name) => PROFILES.has(name))
-    .default('python'),
+    .optional(),
   allow: z.array(z.string()).default([]),
   limits: z.array(z.string()).default([]),
   /** `{canary}`, `{port}` and `{socket}` stand for a file, a TCP port and an abstract socket of the host. */
@@ -80,6 +83,7 @@ export interface AttackCase extends z.output<typeof CASE> {
 const FOLDER = import.meta.dirname;
 /** The only calls by name that an attack may need and that are not told by a table. */
 const PRELUDE = readFileSync(join(FOLDER, 'prelude.py'), 'utf8');
+const NODE_PRELUDE = readFileSync(join(FOLDER, 'prelude.mjs'), 'utf8');
 
 /** Every case, by name of its folder. Throws on one that is not well-formed. */
 export function attackCases(architecture: Architecture): readonly AttackCase[] {
@@ -97,6 +101,8 @@ function readCase(name: string, architecture: Architecture): AttackCase {
 
 function programOf(attack: z.output<typeof CASE>, architecture: Architecture): Buffer {
   if (attack.code !== undefined) return Buffer.from(attack.code.repeat.repeat(attack.code.times));
+  if (attack.lang === 'node')
+    return Buffer.from(`${NODE_PRELUDE}${readFileSync(join(FOLDER, attack.id, 'attack.mjs'), 'utf8')}`);
   const own = readFileSync(join(FOLDER, attack.id, 'attack.py'));
   return attack.bare ? own : withPrelude(own.toString('utf8'), architecture);
 }

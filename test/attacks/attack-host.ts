@@ -25,6 +25,8 @@ export const ARCHITECTURE: Architecture = process.arch === 'x64' ? 'amd64' : 'ar
 export interface AttackHost extends AsyncDisposable {
   readonly folder: string;
   readonly image: Image;
+  /** For attacks in JavaScript. */
+  readonly nodeImage: Image;
   readonly store: Store;
   readonly identities: Identities;
   /** By the word in braces that stands for it. */
@@ -41,6 +43,7 @@ export async function attackHost(home: string, identities: Identities): Promise<
   setIdentities({ ...identities, lockFile: join(folder, 'uids') });
   const store = await Store.open({ home });
   const image = await findImage(store, 'python', ARCHITECTURE);
+  const nodeImage = await findImage(store, 'nodejs', ARCHITECTURE);
   let visits = 0;
   const count = (): void => void (visits += 1);
   const abstract = `rootcellar-attack-${process.pid}`;
@@ -50,6 +53,7 @@ export async function attackHost(home: string, identities: Identities): Promise<
   return {
     folder,
     image,
+    nodeImage,
     store,
     identities,
     canaries: new Map([
@@ -81,14 +85,17 @@ export type HostRequest = Partial<Omit<RunRequest, 'limits'>> & {
 };
 
 /** Starts a program as the library does for everybody. */
-export function start(host: AttackHost, { limits = [], syscalls, ...own }: HostRequest): Promise<RunningProgram> {
+export function start(
+  host: AttackHost,
+  { image = host.image, limits = [], syscalls, ...own }: HostRequest,
+): Promise<RunningProgram> {
   const request: RunRequest = {
-    image: syscalls === undefined ? host.image : withPolicy(host.image, syscalls),
     program: { kind: 'code', code: 'pass' },
     arguments: [],
     stdio: 'capture',
     limits: Object.assign({}, ...limits.map(parseLimitSetting)),
     ...own,
+    image: syscalls === undefined ? image : withPolicy(image, syscalls),
   };
   return startProgram(request, {
     store: host.store,
@@ -114,14 +121,17 @@ export type Observed =
 
 export async function runAttack(host: AttackHost, attack: AttackCase): Promise<Observed> {
   const cancel = new AbortController();
-  const isCustom = attack.profile !== 'python' || attack.allow.length > 0;
+  const { lang, profile = lang } = attack;
+  const isCustom = profile !== lang || attack.allow.length > 0;
+  const name = lang === 'node' ? 'attack.mjs' : 'attack.py';
   const running = await start(host, {
-    program: { kind: 'file', file: { name: 'attack.py', content: attack.program } },
+    image: lang === 'node' ? host.nodeImage : host.image,
+    program: { kind: 'file', file: { name, content: attack.program } },
     arguments: attack.arguments.map((word) => host.canaries.get(word) ?? word),
     input: Buffer.alloc(attack.input, 'x'),
     limits: attack.limits,
     cancel: cancel.signal,
-    ...(isCustom ? { syscalls: { profile: attack.profile, allow: attack.allow } } : {}),
+    ...(isCustom ? { syscalls: { profile, allow: attack.allow } } : {}),
   }).catch(refusal);
   if ('refused' in running) return running;
   const timer = attack.cancelAfterMs === undefined ? undefined : setTimeout(() => cancel.abort(), attack.cancelAfterMs);

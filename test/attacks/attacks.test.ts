@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { noProgress } from '../../src/base/progress.ts';
 import { materialiseRootfs } from '../../src/store/rootfs-folder.ts';
 import type { RunReport } from '../../src/run/run-report.ts';
-import { pythonImage, sharedHome } from '../support/command.ts';
+import { nodeImage, pythonImage, sharedHome } from '../support/command.ts';
 import { CANNOT_SANDBOX } from '../native/toy-cell.ts';
 import { attackCases, withPrelude, type AttackCase } from './attack-case.ts';
 import { ARCHITECTURE, attackHost, runAttack, start, startNeighbour } from './attack-host.ts';
@@ -34,6 +34,7 @@ describe.skipIf(CANNOT_SANDBOX)('attacks, tier A', () => {
 
   beforeAll(async () => {
     await pythonImage();
+    await nodeImage();
     host = await attackHost(sharedHome(), IDENTITIES);
     root = await materialiseRootfs(host.store, host.image, {
       progress: noProgress,

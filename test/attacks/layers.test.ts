@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { LaunchPlan } from '../../src/run/launch-plan.ts';
 import { CANNOT_SANDBOX, NATIVE, toyFilter } from '../native/toy-cell.ts';
-import { pythonImage, sharedHome } from '../support/command.ts';
+import { nodeImage, pythonImage, sharedHome } from '../support/command.ts';
 import { attackCases } from './attack-case.ts';
 import { ARCHITECTURE, attackHost, runAttack, type AttackHost } from './attack-host.ts';
 import { isCaught } from './check-outcome.ts';
@@ -19,7 +19,11 @@ vi.mock(import('../../src/run/launch-cell.ts'), async (original) => {
 
 /** Each layer, how it is taken away, and attacks that only it stops. */
 const LAYERS: readonly (readonly [layer: string, vary: Variation, attacks: readonly string[]])[] = [
-  ['the filter', planned({ filter: toyFilter([process.arch === 'x64' ? 59 : 221]) }), ['K6', 'K12', 'P14', 'X2']],
+  [
+    'the filter',
+    planned({ filter: toyFilter([process.arch === 'x64' ? 59 : 221]) }),
+    ['K6', 'K12', 'P14', 'X2', 'J2', 'J18'],
+  ],
   ['control groups', generous, ['P2', 'P11-slow']],
   ['the limit of processor time', limited({ cpuMs: 3_600_000, wallMs: 1000 }), ['P7']],
   ['the output limit', limited({ outputBytes: 2 ** 31, wallMs: 500 }), ['P15']],
@@ -30,6 +34,7 @@ const LAYERS: readonly (readonly [layer: string, vary: Variation, attacks: reado
   ['the read-only root', built('root.c', 'MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |', 'MOUNT_ATTR_NOSUID |'), ['F5']],
   ['Landlock', built('landlock.c', 'if (version == 0 &&', 'if (version >= 0 &&'), ['N3-any']],
   ['the pid namespace', built('cell.c', 'CLONE_NEWNS | CLONE_NEWPID |', 'CLONE_NEWNS |'), ['P9']],
+  ['a /tmp without programs', built('root.c', '0 : MOUNT_ATTR_NOEXEC', '0 : 0'), ['J4']],
   ['own devices', built('root.c', '{ "null", 3 },', '{ "null", 3 }, { "mem", 1 },'), ['F16']],
 ];
 
@@ -81,6 +86,7 @@ describe.skipIf(CANNOT_SANDBOX)('an attack is caught because of a layer', () => 
 
   beforeAll(async () => {
     await pythonImage();
+    await nodeImage();
     host = await attackHost(sharedHome(), { firstUid: 1_800_001_000, count: 64 });
   });
   afterAll(async () => {

@@ -84,7 +84,7 @@ describe('compilePolicy()', () => {
   });
 
   it('lists the choice where nothing is near', () => {
-    expect(problemsOf({ profile: 'zzzzzzzz' })[2]).toBe('use python, python-subprocess');
+    expect(problemsOf({ profile: 'zzzzzzzz' })[2]).toBe('use node, python, python-subprocess');
   });
 
   it('answers any words with a policy or with E_POLICY', () => {
@@ -109,7 +109,7 @@ describe('compilePolicy()', () => {
 
 it('policyVocabulary() has the names that recipes use', () => {
   const { profiles, groups, syscalls } = policyVocabulary();
-  expect(profiles).toEqual(['python', 'python-subprocess']);
+  expect(profiles).toEqual(['node', 'python', 'python-subprocess']);
   expect(groups).toContain('@subprocess');
   expect(syscalls).toContain('openat');
 });

@@ -91,6 +91,24 @@ export async function pythonImage(): Promise<string> {
   return 'python';
 }
 
+/** An image with Debian's Node.js and profile `node`, made in the same way. */
+export async function nodeImage(): Promise<string> {
+  const folder = join(inject('e2eFolder'), 'node');
+  const own = process.arch === 'x64' ? 'amd64' : 'arm64';
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'recipe.yaml'), NODE_RECIPE.replace('OWN', own));
+  const built = await rootcellar(['build', folder]);
+  if (built.status !== 0) throw new Error(`a recipe with Node.js cannot be built:\n${built.stderr}`);
+  return 'nodejs';
+}
+
+const NODE_RECIPE = `name: nodejs
+architectures: [OWN]
+base: { debian: { suite: trixie, packages: [nodejs, ca-certificates] } }
+trim: [docs, locale, man]
+sandbox: { syscalls: { profile: node } }
+`;
+
 /** Names below a folder; empty where there is no folder. */
 export async function namesBelow(folder: string): Promise<readonly string[]> {
   try {

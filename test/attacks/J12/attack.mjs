@@ -1,0 +1,5 @@
+process.on('exit', () => {
+  for (;;);
+});
+console.log('exiting');
+process.exit(0);

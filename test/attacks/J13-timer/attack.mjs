@@ -1,0 +1,3 @@
+setInterval(() => undefined, 10);
+console.log('waiting');
+await new Promise(() => undefined);

@@ -1,0 +1,12 @@
+import dgram from 'node:dgram';
+import http from 'node:http';
+import net from 'node:net';
+const [port, name] = process.argv.slice(2);
+const connected = (socket) => new Promise((done, fail) => socket.on('error', fail).on('connect', done));
+const listening = (server, where) => new Promise((done, fail) => server.on('error', fail).listen(where, done));
+await attempt('tcp', () => connected(net.connect(Number(port), '127.0.0.1')));
+await attempt('unix', () => connected(net.connect(`\0${name}`)));
+await attempt('listen', () => listening(http.createServer(), 0));
+await attempt('listen unix', () => listening(net.createServer(), '/tmp/socket'));
+await attempt('udp', () => new Promise((done, fail) => dgram.createSocket('udp4').on('error', fail).bind(0, done)));
+await attempt('fetch', () => fetch(`http://127.0.0.1:${port}/`).catch((error) => Promise.reject(error.cause)));

@@ -1,0 +1,2 @@
+console.log('ending');
+process.abort();
