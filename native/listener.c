@@ -5,14 +5,19 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #if defined(__x86_64__)
 #define NATIVE_ARCH AUDIT_ARCH_X86_64
+/* __X32_SYSCALL_BIT of asm/unistd.h, and the other bits that it has room for. */
+#define FIRST_FOREIGN 0x40000000u
 #elif defined(__aarch64__)
 #define NATIVE_ARCH AUDIT_ARCH_AARCH64
+/* No number is. */
+#define FIRST_FOREIGN UINT32_MAX
 #else
 #error "no audit architecture known for this target"
 #endif
@@ -29,6 +34,26 @@ static bool is_first_exec(struct keeper *keeper,
 
 	keeper->may_exec = false;
 	return is_first && call->arch == NATIVE_ARCH && call->nr == SYS_execve;
+}
+
+/*
+ * By the rules of another architecture, or of x32.  No program that was made
+ * for this one has such calls, so there is nothing to answer: the run ends.
+ */
+static bool is_foreign(const struct seccomp_data *call)
+{
+	return call->arch != NATIVE_ARCH ||
+	       (uint32_t)call->nr >= FIRST_FOREIGN;
+}
+
+/*
+ * The caller waits for an answer that never comes, and dies waiting.  Even of
+ * a traced program, whose calls are let through otherwise.
+ */
+static void end_at(struct keeper *keeper, const struct seccomp_data *call)
+{
+	denials_add(&keeper->denials, call->arch, call->nr);
+	keeper_end(keeper, CAUSE_DENIED);
 }
 
 static void deny(struct keeper *keeper, const struct seccomp_data *call,
@@ -70,6 +95,10 @@ void listener_answer(struct keeper *keeper)
 		return;
 	}
 	answer.id = notice.id;
+	if (is_foreign(&notice.data)) {
+		end_at(keeper, &notice.data);
+		return;
+	}
 	if (is_first_exec(keeper, &notice.data))
 		answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	else if (keeper->plan->is_traced)

@@ -8,6 +8,7 @@ const TABLES = [
   { architecture: 'amd64', header: 'x86_64-linux-gnu/asm/unistd_64.h' },
   { architecture: 'arm64', header: 'aarch64-linux-gnu/asm/unistd_64.h' },
   { architecture: 'i386', header: 'x86_64-linux-gnu/asm/unistd_32.h' },
+  { architecture: 'x32', header: 'x86_64-linux-gnu/asm/unistd_x32.h' },
 ];
 
 const [root] = process.argv.slice(2);
@@ -31,11 +32,12 @@ function kernelVersion(text) {
 }
 
 /**
+ * x32's without the bit that marks them.
  * @param {string} text
  * @returns {{ name: string, number: number }[]} in order of number
  */
 function syscallNumbers(text) {
-  return [...text.matchAll(/^#define __NR_(\w+) (\d+)$/gm)]
+  return [...text.matchAll(/^#define __NR_(\w+) (?:\(__X32_SYSCALL_BIT \+ )?(\d+)\)?$/gm)]
     .map(([, name = '', number]) => ({ name, number: Number(number) }))
     .toSorted((a, b) => a.number - b.number);
 }

@@ -6,6 +6,7 @@ import type { PipelineContext } from './pipeline-context.ts';
 import { tagVersion } from './resolve/git-repository.ts';
 import { cellLimits, resourceLimits } from './run/cell-limits.ts';
 import { compileFilter } from './run/filter-compiler.ts';
+import { heardFilter } from './run/heard-filter.ts';
 import { launchCell } from './run/launch-cell.ts';
 import { programPath, type LaunchPlan } from './run/launch-plan.ts';
 import { compilePolicy } from './run/policy.ts';
@@ -75,7 +76,7 @@ export async function runBuildCell(cell: BuildCell, context: PipelineContext): P
     program: { name: 'build-wheel.py', content: Buffer.from(WHEEL_DRIVER, 'utf8') },
     limits: { ...cellLimits(limits), denials: MOST_DENIALS, tmpInodes: MOST_FILES, executableTmp: true },
     resourceLimits: resourceLimits(limits, ground),
-    filter: compileFilter(compilePolicy(POLICY, cell.architecture), cell.architecture).program,
+    filter: heardFilter(compileFilter(compilePolicy(POLICY, cell.architecture), cell.architecture).program),
   };
   const { outcome } = launchCell({
     plan,

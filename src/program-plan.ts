@@ -9,6 +9,7 @@ import { cellEnvironment } from './run/cell-environment.ts';
 import { cellLimits, resourceLimits } from './run/cell-limits.ts';
 import { cellPaths, pathVariables } from './run/cell-start.ts';
 import { compileFilter } from './run/filter-compiler.ts';
+import { heardFilter } from './run/heard-filter.ts';
 import type { LaunchPlan } from './run/launch-plan.ts';
 import { placedPolicy } from './run/placed-policy.ts';
 import { compilePolicy } from './run/policy.ts';
@@ -69,7 +70,7 @@ async function startWords(
 
 /** The image's, or where there are no namespaces a stricter one of the same rules. */
 function filterFor({ filter, sandbox, architecture }: ImageManifest, { tier, landlock }: CellHost): Uint8Array {
-  if (tier === 'A' || tier === 'B') return Buffer.from(filter, 'base64');
+  if (tier === 'A' || tier === 'B') return heardFilter(Buffer.from(filter, 'base64'));
   const policy = placedPolicy(compilePolicy(sandbox.syscalls, architecture), { architecture, tier, landlock });
-  return compileFilter(policy, architecture).program;
+  return heardFilter(compileFilter(policy, architecture).program);
 }

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { ARCHITECTURES } from '../base/architecture.ts';
 import { formatDuration, formatSize } from '../base/units.ts';
 import type { RunReport } from '../run/run-report.ts';
 
@@ -70,7 +71,11 @@ const LIMIT_TEXTS: Partial<Record<RunReport['status'], (report: RunReport) => st
 function deniedLines({ denied }: RunReport): readonly string[] {
   if (denied.length === 0) return [];
   const calls = denied.map(({ syscall, nr, arch, count }) => `${syscall} (${arch} ${nr}) × ${count}`).join(', ');
-  return [`denied system calls: ${calls}; \`sandbox.syscalls.allow\` in the recipe can add them`];
+  const isForeign = denied.some(({ arch }) => !ARCHITECTURES.some((own) => own === arch));
+  const remedy = isForeign
+    ? 'nothing allows calls by the rules of another architecture'
+    : '`sandbox.syscalls.allow` in the recipe can add them';
+  return [`denied system calls: ${calls}; ${remedy}`];
 }
 
 function signalNumber(name: string | null): number {

@@ -49,8 +49,10 @@ export interface RunReport {
 
 export interface DeniedCall {
   readonly syscall: string;
+  /** Without the bit that marks it, for x32. */
   readonly nr: number;
-  readonly arch: Architecture | 'i386';
+  /** By whose rules it came in. `arm`: of 32 bits, on arm64. */
+  readonly arch: Architecture | 'i386' | 'x32' | 'arm';
   readonly count: number;
 }
 

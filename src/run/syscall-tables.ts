@@ -3,9 +3,13 @@ import { byteOrder } from '../base/byte-order.ts';
 import { AMD64_SYSCALLS } from './syscall-table-amd64.ts';
 import { ARM64_SYSCALLS } from './syscall-table-arm64.ts';
 import { I386_SYSCALLS } from './syscall-table-i386.ts';
+import { X32_SYSCALLS } from './syscall-table-x32.ts';
 
-/** i386 only for reports: its calls are what `int 0x80` reaches on amd64, and no filter lets them through. */
-export type SyscallAbi = Architecture | 'i386';
+/**
+ * i386 and x32 only for reports: their calls are what `int 0x80`, and numbers with bit 30 set, reach on amd64; no filter lets
+ * them through. Numbers of x32 are without that bit.
+ */
+export type SyscallAbi = Architecture | 'i386' | 'x32';
 
 interface SyscallTable {
   readonly numbers: ReadonlyMap<string, number>;
@@ -17,6 +21,7 @@ const TABLES: Readonly<Record<SyscallAbi, SyscallTable>> = {
   amd64: readTable(AMD64_SYSCALLS),
   arm64: readTable(ARM64_SYSCALLS),
   i386: readTable(I386_SYSCALLS),
+  x32: readTable(X32_SYSCALLS),
 };
 
 /** The number of the call, or undefined where this architecture has no such call. */

@@ -1,8 +1,8 @@
-import type { Architecture } from '../base/architecture.ts';
 import type { Limits, Tier } from '../recipe/recipe.ts';
 import { errorName, signalName } from './kernel-names.ts';
 import type { DeniedCall, RunEvent, RunReport, RunStatus } from './run-report.ts';
 import type { CellFacts } from './status-reader.ts';
+import type { SyscallAbi } from './syscall-tables.ts';
 
 export interface VerdictRequest {
   readonly facts: CellFacts;
@@ -10,7 +10,7 @@ export interface VerdictRequest {
   readonly tier: Tier;
   readonly limits: Limits;
   /** The name of a system call of an architecture; undefined for a number that means nothing there. */
-  readonly syscallName: (architecture: DeniedCall['arch'], nr: number) => string | undefined;
+  readonly syscallName: (architecture: SyscallAbi, nr: number) => string | undefined;
 }
 
 /** The part of a report that follows from what the launcher observed. */
@@ -55,7 +55,8 @@ function outcomeOf(facts: CellFacts, limits: Limits): Outcome {
   if (isOutOfMemory(facts)) return ['oom', exit, signal];
   if (facts.failure !== undefined) return [isRejection(facts.failure.step) ? 'rejected' : 'internal', null, null];
   if (!facts.isComplete || facts.end === undefined) return ['internal', null, null];
-  if (signal === 'SIGSYS') return ['denied', exit, signal];
+  // Where there is a listener, no filter kills: then it is a signal like any other, which a program can send itself.
+  if (signal === 'SIGSYS' && !facts.layers.includes('seccomp-notify')) return ['denied', exit, signal];
   // The program can send itself this signal; only the meter tells whether the kernel had a reason to.
   if (signal === 'SIGXCPU' && cpuMicros(facts) >= limits.cpuMs * 1000) return ['cpu_limit', exit, signal];
   if (facts.isTmpFull && endsLikeFullDisk(exit, signal)) return ['disk_limit', exit, signal];
@@ -174,16 +175,24 @@ function processesPeak(facts: CellFacts): number | null {
 }
 
 /** `AUDIT_ARCH_*` of linux/audit.h. */
-const AUDIT_ARCHES: ReadonlyMap<number, Architecture | 'i386'> = new Map<number, Architecture | 'i386'>([
+const AUDIT_ARCHES: ReadonlyMap<number, DeniedCall['arch']> = new Map<number, DeniedCall['arch']>([
   [0xc000003e, 'amd64'],
   [0xc00000b7, 'arm64'],
   [0x40000003, 'i386'],
+  [0x40000028, 'arm'],
 ]);
 
+/** `__X32_SYSCALL_BIT` of asm/unistd.h: x32 shares the architecture of amd64. */
+const X32_BIT = 0x4000_0000;
+
 function deniedCalls({ facts, syscallName }: VerdictRequest): readonly DeniedCall[] {
-  return facts.denied.map(({ auditArch, nr, count: times }) => {
-    const arch = AUDIT_ARCHES.get(auditArch) ?? 'amd64';
-    return { syscall: syscallName(arch, nr) ?? `syscall_${nr}`, nr, arch, count: times };
+  return facts.denied.map(({ auditArch, nr: signed, count: times }) => {
+    const number = signed >>> 0;
+    const own = AUDIT_ARCHES.get(auditArch) ?? 'amd64';
+    const isX32 = own === 'amd64' && number >= X32_BIT;
+    const [arch, nr] = isX32 ? (['x32', number - X32_BIT] as const) : ([own, number] as const);
+    const name = arch === 'arm' ? undefined : syscallName(arch, nr);
+    return { syscall: name ?? `syscall_${nr}`, nr, arch, count: times };
   });
 }
 

@@ -43,6 +43,17 @@ it('runSummary() says nothing of a run that went well, whatever was denied', () 
   expect(runSummary({ ...REPORT, denied, status: 'error', exit_code: 1 })).toContain('socket (amd64 41) × 1');
 });
 
+it('runSummary() tells whether a recipe could allow what was denied', () => {
+  const own = {
+    ...REPORT,
+    status: 'denied',
+    denied: [{ syscall: 'ptrace', nr: 101, arch: 'amd64', count: 9 }],
+  } as const;
+  expect(runSummary(own)).toContain('`sandbox.syscalls.allow` in the recipe can add them');
+  const x32 = { ...own, denied: [{ syscall: 'execve', nr: 520, arch: 'x32', count: 1 }] } as const;
+  expect(runSummary(x32)).toContain('execve (x32 520) × 1; nothing allows calls by the rules of another architecture');
+});
+
 it('runSummary() tells which limit was hit, and why nothing was run', () => {
   expect(runSummary({ ...REPORT, status: 'oom' })).toContain('more than 256 MiB (`memory`)');
   const error = { step: 'root-tmp', message: 'root filesystem: `/tmp` is a symbolic link' };

@@ -7,6 +7,7 @@ import { parseMembership } from '../../src/run/cgroup-host.ts';
 import { probeCgroups } from '../../src/run/cgroup-probe.ts';
 import { sweepCgroups } from '../../src/run/cgroup-sweep.ts';
 import { launchCell } from '../../src/run/launch-cell.ts';
+import { heardFilter } from '../../src/run/heard-filter.ts';
 import { encodePlan } from '../../src/run/launch-plan.ts';
 import { readStatus } from '../../src/run/status-reader.ts';
 import {
@@ -24,6 +25,7 @@ const PROGRAMS = [
   'exit-with',
   'spin',
   'memory-hog',
+  'foreign-call',
   'fork-bomb',
   'print-flood',
   'ignore-signals',
@@ -294,10 +296,29 @@ describe.skipIf(CANNOT_SANDBOX)('a cell', () => {
     expect(verdict).toMatchObject({ status: 'denied', denied: [{ nr: NUMBERS.denied, count: 11 }] });
   });
 
-  it('calls a run denied that the filter kills', async () => {
+  it('takes SIGSYS for a signal, since it hears of everything that is denied', async () => {
     const filter = toyFilter([NUMBERS.execve], [NUMBERS.denied]);
     const run = { program: 'try-syscall', arguments: ['1', `${NUMBERS.denied}`], change: { filter } };
-    expect((await runToy(host, run)).verdict).toMatchObject({ status: 'denied', signal: 'SIGSYS' });
+    expect((await runToy(host, run)).verdict).toMatchObject({ status: 'signal', signal: 'SIGSYS' });
+  });
+
+  it.skipIf(process.arch !== 'x64').each([false, true])(
+    'ends a run at the first call by other rules, and names it; traced: %s',
+    async (isTraced) => {
+      const filter = heardFilter(toyFilter([NUMBERS.execve]));
+      const run = { program: 'foreign-call', arguments: ['i386'], change: { filter, isTraced } };
+      const { verdict, stdout } = await runToy(host, run);
+      expect(verdict).toMatchObject({ status: 'denied', denied: [{ nr: 20, arch: 'i386', count: 1 }] });
+      expect(stdout.toString()).toBe('calling\n');
+    },
+  );
+
+  it.skipIf(process.arch !== 'x64')('holds a call by other rules for which nobody is left to answer', async () => {
+    const filter = heardFilter(toyFilter([NUMBERS.execve]));
+    const run = { program: 'foreign-call', arguments: ['interrupted'], change: { filter } };
+    const { verdict, stdout } = await runToy(host, run);
+    expect(verdict).toMatchObject({ status: 'denied' });
+    expect(stdout.toString()).not.toContain('done');
   });
 
   it('lets the first execve pass and no other', async () => {

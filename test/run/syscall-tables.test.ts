@@ -1,7 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { highestSyscall, syscallName, syscallNames, syscallNumber } from '../../src/run/syscall-tables.ts';
+import {
+  highestSyscall,
+  syscallName,
+  syscallNames,
+  syscallNumber,
+  type SyscallAbi,
+} from '../../src/run/syscall-tables.ts';
 import { skipWithout } from './policy-cases.ts';
 
 describe('syscallNumber()', () => {
@@ -16,6 +22,8 @@ describe('syscallNumber()', () => {
     ['arm64', 'clone3', 435],
     ['i386', 'execve', 11],
     ['i386', 'socketcall', 102],
+    ['x32', 'open', 2],
+    ['x32', 'execve', 520],
   ] as const)('%s has %s as %i', (abi, name, number) => {
     expect(syscallNumber(abi, name)).toBe(number);
     expect(syscallName(abi, number)).toBe(name);
@@ -47,6 +55,7 @@ describe.skipIf(SKIP)('the tables agree with the kernel headers of this machine'
   it.each([
     ['amd64', 'unistd_64.h'],
     ['i386', 'unistd_32.h'],
+    ['x32', 'unistd_x32.h'],
   ] as const)('on every name of %s that both have', (abi, file) => {
     expect(disagreements(abi, readFileSync(`${INCLUDE}/asm/${file}`, 'utf8'))).toEqual([]);
   });
@@ -66,8 +75,8 @@ function numberOf(macros: string, macro: string): string {
 }
 
 /** Names that the header and our table number differently. Throws when they have hardly any in common. */
-function disagreements(abi: 'amd64' | 'arm64' | 'i386', header: string): readonly unknown[] {
-  const rows = [...header.matchAll(/^#define __NR_(\w+) (\d+)$/gm)]
+function disagreements(abi: SyscallAbi, header: string): readonly unknown[] {
+  const rows = [...header.matchAll(/^#define __NR_(\w+) (?:\(__X32_SYSCALL_BIT \+ )?(\d+)\)?$/gm)]
     .map(([, name = '', number]) => ({ name, theirs: Number(number), ours: syscallNumber(abi, name) }))
     .filter(({ ours }) => ours !== undefined);
   if (rows.length < 290) throw new Error(`only ${rows.length} names in common`);

@@ -36,7 +36,12 @@ describe('judgeRun()', () => {
     ['SIGBUS with a full /tmp', { ...SIGNALLED(7), isTmpFull: true }, { status: 'disk_limit', signal: 'SIGBUS' }],
     ['SIGSEGV with a full /tmp', { ...SIGNALLED(11), isTmpFull: true }, { status: 'signal', signal: 'SIGSEGV' }],
     ['exit 0 with a full /tmp', { isTmpFull: true }, { status: 'ok', events: [{ kind: 'disk_full' }] }],
-    ['SIGSYS', SIGNALLED(31), { status: 'denied', signal: 'SIGSYS' }],
+    [
+      'SIGSYS where a listener hears of denials',
+      { ...SIGNALLED(31), layers: ['seccomp-notify'] },
+      { status: 'signal' },
+    ],
+    ['SIGSYS where nobody hears it', { ...SIGNALLED(31), layers: ['seccomp'] }, { status: 'denied', signal: 'SIGSYS' }],
     [
       'SIGXCPU with its time used up',
       { ...SIGNALLED(24), readings: new Map([['cpu', '6000000000']]) },
@@ -91,15 +96,24 @@ describe('judgeRun()', () => {
     const denied = [
       { auditArch: 0xc000003e, nr: 41, count: 2 },
       { auditArch: 0x40000003, nr: 7, count: 1 },
+      { auditArch: 0xc000003e, nr: 0x4000_0208, count: 1 },
+      { auditArch: 0xc000003e, nr: 0xffff_fff0 | 0, count: 1 },
+      { auditArch: 0x40000028, nr: 11, count: 1 },
     ];
     const verdict = judge({ denied });
     expect(verdict.denied).toEqual([
       { syscall: 'socket', nr: 41, arch: 'amd64', count: 2 },
       { syscall: 'syscall_7', nr: 7, arch: 'i386', count: 1 },
+      { syscall: 'syscall_520', nr: 520, arch: 'x32', count: 1 },
+      { syscall: 'syscall_3221225456', nr: 3_221_225_456, arch: 'x32', count: 1 },
+      { syscall: 'syscall_11', nr: 11, arch: 'arm', count: 1 },
     ]);
     expect(verdict.events).toEqual([
       { kind: 'syscall_denied', syscall: 'socket', count: 2 },
       { kind: 'syscall_denied', syscall: 'syscall_7', count: 1 },
+      { kind: 'syscall_denied', syscall: 'syscall_520', count: 1 },
+      { kind: 'syscall_denied', syscall: 'syscall_3221225456', count: 1 },
+      { kind: 'syscall_denied', syscall: 'syscall_11', count: 1 },
     ]);
   });
 
