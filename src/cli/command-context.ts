@@ -2,6 +2,7 @@ import { arch, geteuid } from 'node:process';
 import type { Architecture } from '../base/architecture.ts';
 import { parseArchitecture } from '../base/architecture.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import { errorText } from './error-text.ts';
 import type { Reporter } from './reporter.ts';
 import { createReporter } from './reporter.ts';
 
@@ -32,7 +33,7 @@ export async function runVerb(flags: CommonFlags, verb: Verb): Promise<number> {
   const { json = false, quiet = false, verbose = false } = flags;
   const reporter = await createReporter({ json, quiet, verbose, stdout, stderr, environment: env });
   const cancellation = cancelOnSignals();
-  watchOutput(reporter);
+  watchOutput();
   process.on('SIGUSR1', ignoreDebugSignal);
   try {
     const status = await verb({
@@ -55,11 +56,16 @@ export async function runVerb(flags: CommonFlags, verb: Verb): Promise<number> {
   }
 }
 
-/** Whoever reads our output may go, or have no room: the first ends us quietly, the second is an error. */
-function watchOutput(reporter: Reporter): void {
+/**
+ * Whoever reads our output may go, or have no room: the first ends us quietly, the second is an error. It is told once, and
+ * not where `--json` would put it: that is what cannot be written.
+ */
+function watchOutput(): void {
+  let isTold = false;
   process.stdout.on('error', (error: Error & { readonly code?: string }) => {
     process.exitCode = error.code === 'EPIPE' ? 141 : 1;
-    if (error.code !== 'EPIPE') reporter.failure(outputFull(error));
+    if (error.code !== 'EPIPE' && !isTold) process.stderr.write(`${errorText(outputFull(error))}\n`);
+    isTold = true;
   });
   process.stderr.on('error', () => undefined);
 }

@@ -278,6 +278,13 @@ describe('promise 9: bad input gets one clear error', () => {
     expect(ended.status).toBe(1);
   });
 
+  it('a full standard output with --json, where errors would go', async () => {
+    const through = ['sh', '-c', 'exec "$@" > /dev/full', 'sh'];
+    const ended = await rootcellar(['run', '--json', 'python', '-c', 'print(1)'], { through });
+    expectOneError(ended, 'E_DISK_FULL', 'stdout');
+    expect(ended.status).toBe(1);
+  });
+
   it('errors are JSON with --json', async () => {
     const ended = await rootcellar(['run', '--json', 'nothing', '-c', '1']);
     const last = JSON.parse(ended.stdout.trimEnd().split('\n').at(-1) ?? '');
