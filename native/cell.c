@@ -21,6 +21,8 @@
  *   3		The plan (plan.h), read to its end before anything is done.
  *   4		Status records (status.h), sent together at the end.  When its
  *		reader goes, the run ends.
+ *   5		Files that the run leaves (frames.h), when the plan asks.
+ *   6		Contents of the files that the plan places (inputs.h).
  *   link	SEQPACKET between keeper and init (inside.h).  Each takes the
  *		end of the other there as its own end.
  *   listener	Main's seccomp notifications.  Main and init share one table
@@ -44,6 +46,7 @@
  */
 #define _GNU_SOURCE
 #include "identity.h"
+#include "inputs.h"
 #include "keeper.h"
 #include "probe.h"
 #include "status.h"
@@ -118,7 +121,7 @@ static int read_plan(void)
 }
 
 /*
- * Descriptors 0 to 4 must be taken, so that nothing of ours gets one of those
+ * Descriptors 0 to 6 must be taken, so that nothing of ours gets one of those
  * numbers; signals must wait, so that none kills the keeper before it cleans
  * up; a stopped keeper would keep no time.
  */
@@ -131,7 +134,7 @@ static int prepare_process(void)
 	sigset_t all, some;
 	struct stat status;
 
-	for (int i = 0; i <= STATUS_DESCRIPTOR; i++) {
+	for (int i = 0; i <= INPUTS_DESCRIPTOR; i++) {
 		if (fcntl(i, F_GETFD) < 0 &&
 		    (i == STATUS_DESCRIPTOR || open("/dev/null", O_RDWR) != i))
 			return -1;
@@ -323,6 +326,8 @@ static int run(void)
 	set_up();
 	keeper_watch(&keeper);
 	keeper_clean_up(&keeper);
+	outputs_send(&keeper);
+	keeper_leave_place(&keeper);
 	keeper_drain(&keeper);
 	report_run(&keeper);
 	status_key("done");

@@ -74,15 +74,20 @@ void keeper_clean_up(struct keeper *keeper)
 	bool is_placed = (TIERS(keeper->plan->tier) & TIERS_PLACED) != 0;
 	bool is_dead = is_placed ? end_family(keeper) : kill_cell(keeper);
 
+	keeper->is_cell_dead = is_dead && keeper->init_pidfd >= 0;
 	keeper->is_tmp_full = !is_placed && is_full(keeper->tmp);
-	system_close(keeper->tmp);
 	if (keeper->cgroup.plan != NULL)
 		cgroup_report(&keeper->cgroup);
 	keeper->is_cleanup_proven = is_dead &&
 		(keeper->cgroup.plan == NULL ||
-		 cgroup_remove(&keeper->cgroup) == 0) &&
-		(!is_placed ||
-		 place_clean(&keeper->place, keeper->plan, DEATH_MS));
+		 cgroup_remove(&keeper->cgroup) == 0);
+}
+
+void keeper_leave_place(struct keeper *keeper)
+{
+	if (keeper->plan->place != NULL &&
+	    !place_clean(&keeper->place, keeper->plan, DEATH_MS))
+		keeper->is_cleanup_proven = false;
 }
 
 /* A slow reader may take its time: what it waits for cannot harm any more. */

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "cgroup.h"
 #include "family.h"
+#include "inputs.h"
 #include "inside.h"
 #include "place.h"
 #include "system.h"
@@ -154,6 +155,12 @@ static int open_oom_score(struct inside *inside)
 		      sizeof(inside->own_score));
 	inside->own_score_length = length < 0 ? 0 : (size_t)length;
 	return length <= 0 ? -1 : 0;
+}
+
+/* While nothing of the program's is there that could stand in the way. */
+static int write_inputs(struct inside *inside)
+{
+	return inputs_write(inside->plan, inside->tmp_tree, inside->uid);
 }
 
 static int set_hostname(struct inside *inside)
@@ -358,9 +365,12 @@ static const struct step_row steps[] = {
 	{ STEP_ROOT_TMP, root_open_tmp, TIERS_MOUNTED },
 	{ STEP_ROOT_DEV, root_open_dev, TIERS_MOUNTED },
 	{ STEP_ROOT_RUN, root_open_run, TIERS_MOUNTED },
+	{ STEP_ROOT_PROC, root_open_proc, TIERS_MOUNTED },
 	{ STEP_TMP, root_mount_tmp, TIERS_MOUNTED },
+	{ STEP_FILES, write_inputs, TIERS_ALL },
 	{ STEP_DEV, root_mount_dev, TIERS_MOUNTED },
 	{ STEP_PROGRAM, root_mount_run, TIERS_MOUNTED },
+	{ STEP_PROC, root_mount_proc, TIERS_MOUNTED },
 	{ STEP_PIVOT, root_pivot, TIERS_MOUNTED },
 	{ STEP_HOSTNAME, set_hostname, TIERS_MOUNTED },
 	{ STEP_STDIO, arrange_descriptors, TIERS_ALL },

@@ -55,6 +55,8 @@ struct inside {
 	int root;		/* the mounted root */
 	int tmp, dev, run;	/* the folders in it */
 	int tmp_tree;		/* what is mounted at the first, or is /tmp */
+	int proc;		/* the same, when the plan has it */
+	int shm_tree;		/* for /dev/shm; of the same file system */
 	int oom_score;
 	char own_score[16];	/* what it was, to have it again */
 	size_t own_score_length;
@@ -89,8 +91,8 @@ _Noreturn void init_live(struct inside *inside);
 int root_write_program(int folder, const struct plan *plan);
 
 step_function root_make_private, root_attach, root_open_tmp, root_open_dev,
-	root_open_run, root_mount_tmp, root_mount_dev, root_mount_run,
-	root_pivot;
+	root_open_run, root_open_proc, root_mount_tmp, root_mount_dev,
+	root_mount_run, root_mount_proc, root_pivot;
 
 /* The main process, from its first instruction to the program's first. */
 _Noreturn void guest_become_program(struct inside *inside);

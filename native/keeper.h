@@ -12,6 +12,8 @@
 
 /* The descriptor for status records; the end of its reader ends the run. */
 #define STATUS_DESCRIPTOR 4
+/* The descriptor for files that the run leaves. */
+#define OUTPUTS_DESCRIPTOR 5
 
 enum cause {
 	CAUSE_NONE,
@@ -50,6 +52,7 @@ struct keeper {
 	int listener;			/* seccomp; -1: none, or all dead */
 	int tmp;			/* root of the cell's /tmp; -1: none */
 	bool is_tmp_full;
+	bool is_cell_dead;		/* there was one, and nothing runs in it */
 	bool may_exec;			/* the one execve is still to come */
 	bool has_ended;			/* `end` is valid */
 	struct message end;
@@ -87,6 +90,14 @@ void keeper_fill_rows(const struct keeper *keeper, struct pollfd *rows);
 void keeper_watch(struct keeper *keeper);
 /* ending.c: kills the cell, proves it, and removes what was made for it. */
 void keeper_clean_up(struct keeper *keeper);
+/*
+ * outputs.c: sends what the plan asks for of a dead cell's /tmp, and lets go
+ * of it.  Nothing is sent of a run that failed or was cancelled, or while its
+ * death is not proven.
+ */
+void outputs_send(struct keeper *keeper);
+/* ending.c: removes what was made for a cell that has no mounts. */
+void keeper_leave_place(struct keeper *keeper);
 /* ending.c: passes on what is still in the pipes of a dead cell. */
 void keeper_drain(struct keeper *keeper);
 /* Notes the first failure and ends the run. */

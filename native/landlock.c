@@ -87,7 +87,9 @@ static int allow_own_root(int ruleset, uint64_t tmp)
 	if (allow_beneath(ruleset, "/", FS_EXECUTE | read) < 0 ||
 	    allow_beneath(ruleset, "/tmp", tmp) < 0)
 		return -1;
-	return allow_beneath(ruleset, "/dev", read | FS_WRITE_FILE);
+	if (allow_beneath(ruleset, "/dev", read | FS_WRITE_FILE) < 0)
+		return -1;
+	return allow_beneath(ruleset, "/dev/shm", tmp & ~FS_EXECUTE);
 }
 
 /* Tier D: the image, the run's own folder, and devices by name. */

@@ -1,5 +1,7 @@
 #include "plan.h"
 
+#include "plan-files.h"
+
 #include <string.h>
 
 #define HOSTNAME_LONGEST 64
@@ -288,6 +290,14 @@ static enum plan_fault record(enum plan_tag tag, uint16_t flags,
 		return tier(from, plan);
 	case PLAN_WATCH:
 		return watch(from, plan);
+	case PLAN_FILE:
+		return plan_file(from->next, from->left,
+				 (flags & PLAN_FOLDER) != 0, plan);
+	case PLAN_OUTPUT:
+		return plan_outputs(from->next, from->left, plan);
+	case PLAN_PROC:
+		plan->has_proc = true;
+		return value(from->left == 0);
 	case PLAN_TAGS:
 		break;
 	}
@@ -304,6 +314,7 @@ static bool may_repeat(enum plan_tag tag)
 	case PLAN_CGROUP_SETTING:
 	case PLAN_CGROUP_READING:
 	case PLAN_CGROUP_JOIN:
+	case PLAN_FILE:
 		return true;
 	default:
 		return false;
@@ -318,6 +329,8 @@ static uint16_t flags_of(enum plan_tag tag)
 		return PLAN_OPTIONAL;
 	case PLAN_LIMITS:
 		return PLAN_EXECUTABLE_TMP;
+	case PLAN_FILE:
+		return PLAN_FOLDER;
 	default:
 		return 0;
 	}

@@ -26,6 +26,8 @@
 #define PLAN_IDENTITIES 65536u
 /* Leaves room for what is added to it in a path of 4095 bytes. */
 #define PLAN_PLACE_LONGEST 3800u
+#define PLAN_FILES 4096
+#define PLAN_OUTPUTS 64
 
 enum plan_tag {
 	PLAN_ROOT = 1,		/* string, absolute */
@@ -47,6 +49,11 @@ enum plan_tag {
 	PLAN_TRACE,		/* empty: let calls beyond the filter through */
 	PLAN_TIER = 18,		/* u32 tier; C and D: string, see struct plan */
 	PLAN_WATCH = 19,	/* u64 bytes of memory, u64 processes */
+	PLAN_FILE = 20,		/* u32 mode, u64 size, string folder, string
+				   name; repeated, a folder before what is in
+				   it; contents: inputs.h */
+	PLAN_OUTPUT = 21,	/* u64 most bytes, u32 most entries, strings */
+	PLAN_PROC = 22,		/* empty: mount /proc */
 	PLAN_TAGS
 };
 
@@ -74,6 +81,8 @@ enum tier {
 #define PLAN_OPTIONAL 1u
 /* Flag of PLAN_LIMITS: what is written to /tmp may be executed, for builds. */
 #define PLAN_EXECUTABLE_TMP 2u
+/* Flag of PLAN_FILE: it is a folder. */
+#define PLAN_FOLDER 4u
 
 struct plan_rlimit {
 	uint32_t resource;
@@ -90,6 +99,15 @@ struct plan_setting {
 struct plan_reading {
 	const char *label;
 	const char *file;
+};
+
+/* Paths are relative to the cell's /tmp, `.` being /tmp itself. */
+struct plan_file {
+	const char *folder;
+	const char *name;
+	uint64_t size;
+	uint32_t mode;
+	bool is_folder;
 };
 
 /* Everything points into the decoded bytes, which must outlive it. */
@@ -139,6 +157,13 @@ struct plan {
 	/* Without control groups the keeper measures; else both are zero. */
 	uint64_t watch_memory;
 	uint64_t watch_processes;
+	struct plan_file files[PLAN_FILES];
+	size_t file_count;
+	const char *outputs[PLAN_OUTPUTS];
+	size_t output_count;
+	uint64_t output_most_bytes;
+	uint32_t output_most_entries;
+	bool has_proc;
 };
 
 enum plan_fault {

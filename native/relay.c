@@ -117,6 +117,8 @@ static void flush(struct relay *relay)
 		return;
 	if (written < 0) {
 		/* Nobody reads any more: the writer gets its SIGPIPE. */
+		if (errno != EPIPE && errno != ECONNRESET)
+			relay->lost = errno;
 		relay->start = relay->end;
 		end(&relay->from);
 	} else {

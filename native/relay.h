@@ -20,6 +20,7 @@ struct relay {
 	bool to_may_block;	/* then at most PIPE_BUF bytes, after POLLOUT */
 	bool is_over;		/* more than `left` bytes arrived */
 	bool is_draining;	/* an empty source has ended */
+	int lost;		/* why what came could not be written; or 0 */
 	uint64_t left;		/* bytes that may still pass */
 	size_t start;
 	size_t end;

@@ -79,6 +79,9 @@ static void report_layers(const struct keeper *keeper)
 		else if (is_here || (layers[i].tiers & TIERS(TIER_A)) != 0)
 			word_record("missing", layers[i].name);
 	}
+	if (keeper->plan->has_proc)
+		word_record(keeper->plan->place == NULL ? "layer" : "missing",
+			    "private-proc");
 }
 
 /* In the form of the files of control groups. */
@@ -148,6 +151,16 @@ static void report_times(const struct keeper *keeper)
 		      (int64_t)(keeper->ended - keeper->started) / 1000);
 }
 
+static void report_lost(const char *stream, int error)
+{
+	if (error == 0)
+		return;
+	status_key("lost");
+	status_word(stream);
+	status_number(error);
+	status_end();
+}
+
 void report_run(const struct keeper *keeper)
 {
 	if (keeper->failed_step != STEP_NONE) {
@@ -172,6 +185,8 @@ void report_run(const struct keeper *keeper)
 		word_record("truncated", "stdout");
 	if (keeper->errors.is_over)
 		word_record("truncated", "stderr");
+	report_lost("stdout", keeper->output.lost);
+	report_lost("stderr", keeper->errors.lost);
 	if (keeper->is_tmp_full)
 		word_record("full", "tmp");
 	number_record("survivors", keeper->survivors);

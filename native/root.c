@@ -13,6 +13,8 @@
 #define DIGITS 24
 /* Room for the program's folder, its page of slack and the inodes. */
 #define RUN_SLACK 65536u
+/* `tmp` and `shm` in the file system that holds them. */
+#define OWN_FOLDERS 2
 
 /* Nothing that is mounted from here on may reach the host's mounts. */
 int root_make_private(struct inside *inside)
@@ -72,6 +74,12 @@ int root_open_run(struct inside *inside)
 	return open_folder(inside->root, "run", &inside->run);
 }
 
+int root_open_proc(struct inside *inside)
+{
+	return inside->plan->has_proc ?
+		open_folder(inside->root, "proc", &inside->proc) : 0;
+}
+
 static const char *decimal(uint64_t number, char *digits)
 {
 	char *start = digits + DIGITS;
@@ -129,24 +137,50 @@ static int attach_and_forget(int tree, unsigned int attributes, int folder)
 	return 0;
 }
 
+/* One folder of a mounted tree, as a mount of its own that is not yet there. */
+static int clone_folder(int tree, const char *name)
+{
+	if (mkdirat(tree, name, S_ISVTX | 0777) < 0)
+		return -1;
+	return system_open_tree(tree, name,
+				OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+}
+
 /*
- * noexec: nothing that a run has written is ever mapped as code.  Only a
- * build, which runs what it has just compiled, goes without.  The keeper
- * looks at it when the run is over.
+ * One file system for /tmp and /dev/shm, so that one limit holds for both.
+ * It is first mounted as a whole, since older kernels clone only what is
+ * mounted; /tmp then covers that.  noexec: nothing that a run has written is
+ * ever mapped as code.  Only a build, which runs what it has just compiled,
+ * goes without.  The keeper looks at it when the run is over.
  */
 int root_mount_tmp(struct inside *inside)
 {
-	inside->tmp_tree = make_tmpfs(&(struct tmpfs){
+	int tree = make_tmpfs(&(struct tmpfs){
 		.bytes = inside->plan->tmp_bytes,
-		.inodes = inside->plan->tmp_inodes,
-		.mode = "1777",
+		.inodes = inside->plan->tmp_inodes + OWN_FOLDERS,
+		.mode = "0755",
 		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 			      (inside->plan->executable_tmp ?
 			       0 : MOUNT_ATTR_NOEXEC),
 	});
 
-	return inside->tmp_tree < 0 ? -1 :
-		attach(inside->tmp_tree, 0, inside->tmp);
+	if (tree < 0 || system_move_mount(tree, inside->tmp) < 0)
+		return -1;
+	inside->tmp_tree = clone_folder(tree, "tmp");
+	inside->shm_tree = clone_folder(tree, "shm");
+	system_close(tree);
+	if (inside->tmp_tree < 0 || inside->shm_tree < 0)
+		return -1;
+	return attach(inside->tmp_tree, 0, inside->tmp);
+}
+
+/* What nobody may execute anyhow is not made executable for builds either. */
+static int attach_shm(struct inside *inside, int dev)
+{
+	int folder = openat(dev, "shm", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return folder < 0 ? -1 : attach_and_forget(inside->shm_tree,
+						   MOUNT_ATTR_NOEXEC, folder);
 }
 
 /* Source: Documentation/admin-guide/devices.txt, major 1. */
@@ -195,7 +229,9 @@ int root_mount_dev(struct inside *inside)
 		if (errno != EPERM || borrow_device(tree, device->name) < 0)
 			return -1;
 	}
-	if (system_mount_setattr(tree, MOUNT_ATTR_RDONLY) < 0)
+	if (mkdirat(tree, "shm", 0755) < 0 ||
+	    system_mount_setattr(tree, MOUNT_ATTR_RDONLY) < 0 ||
+	    attach_shm(inside, tree) < 0)
 		return -1;
 	system_close(tree);
 	return 0;
@@ -236,6 +272,29 @@ int root_mount_run(struct inside *inside)
 	     root_write_program(tree, plan) < 0))
 		return -1;
 	return attach_and_forget(tree, MOUNT_ATTR_RDONLY, inside->run);
+}
+
+/*
+ * Processes of this pid namespace only, and of those only the program's own
+ * to look into; nothing else of what the kernel tells: proc(5).
+ */
+int root_mount_proc(struct inside *inside)
+{
+	int tree = -1, context;
+
+	if (!inside->plan->has_proc)
+		return 0;
+	context = system_fsopen("proc");
+	if (context < 0)
+		return -1;
+	if (system_fsconfig_string(context, "hidepid", "invisible") == 0 &&
+	    system_fsconfig_string(context, "subset", "pid") == 0 &&
+	    system_fsconfig_create(context) == 0)
+		tree = system_fsmount(context, MOUNT_ATTR_RDONLY |
+				      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+				      MOUNT_ATTR_NOEXEC);
+	system_close(context);
+	return tree < 0 ? -1 : attach_and_forget(tree, 0, inside->proc);
 }
 
 /*

@@ -30,9 +30,12 @@
 	step(STEP_ROOT_TMP, "root-tmp")                                  \
 	step(STEP_ROOT_DEV, "root-dev")                                  \
 	step(STEP_ROOT_RUN, "root-run")                                  \
+	step(STEP_ROOT_PROC, "root-proc")                                \
 	step(STEP_TMP, "tmp")                                            \
+	step(STEP_FILES, "files")                                        \
 	step(STEP_DEV, "dev")                                            \
 	step(STEP_PROGRAM, "program")                                    \
+	step(STEP_PROC, "proc")                                          \
 	step(STEP_PIVOT, "pivot")                                        \
 	step(STEP_HOSTNAME, "hostname")                                  \
 	step(STEP_STDIO, "stdio")                                        \

@@ -1,10 +1,12 @@
 /* Tests of the pure modules, run under ASan and UBSan. Prints `ok N`. */
 #include "denials.h"
+#include "frames.h"
 #include "plan.h"
 #include "status.h"
 #include "steps.h"
 #include "traces.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,12 +114,94 @@ static void check_status(void)
 	check(records[after - 1] == '\n', "the last record is whole");
 }
 
+static void check_frames(void)
+{
+	static const unsigned char wanted[FRAME_HEADER] = {
+		2, 0, 0, 0, 7, 0, 0, 0, 0xed, 1, 0, 0, 3, 0, 0, 0,
+		8, 7, 6, 5, 4, 3, 2, 1,
+	};
+	const struct frame frame = {
+		FRAME_FILE, 7, 0755, 3, UINT64_C(0x0102030405060708),
+	};
+	unsigned char header[FRAME_HEADER];
+
+	frame_encode(&frame, header);
+	check(memcmp(header, wanted, sizeof(wanted)) == 0, "a header");
+	check(frame_fault_of(ELOOP) == FAULT_SYMLINK, "a link");
+	check(frame_fault_of(EXDEV) == FAULT_OUTSIDE, "outside");
+	check(frame_fault_of(EIO) == FAULT_UNREADABLE, "anything else");
+}
+
+static void check_frame_paths(void)
+{
+	static struct frame_path path;
+	char name[256];
+
+	memset(name, 'n', sizeof(name));
+	name[255] = '\0';
+	check(frame_path_enter(&path, "a") && frame_path_enter(&path, "\xff"),
+	      "there is room");
+	check(path.length == 3 && memcmp(path.bytes, "a/\xff", 3) == 0,
+	      "names between slashes");
+	while (frame_path_enter(&path, name))
+		check(path.length <= sizeof(path.bytes), "a path is bounded");
+	check(path.length + 256 > sizeof(path.bytes), "all room is used");
+	name[sizeof(path.bytes) - path.length - 1] = '\0';
+	check(frame_path_enter(&path, name) &&
+	      path.length == sizeof(path.bytes), "to the last byte");
+	check(!frame_path_enter(&path, ""), "not one more");
+}
+
+/* In exact heap buffers, so that ASan sees one byte too many. */
+static void check_entries(const unsigned char *bytes, size_t length,
+			  const char *wanted)
+{
+	unsigned char *own = malloc(length > 0 ? length : 1);
+	size_t at = 0;
+
+	if (own == NULL)
+		exit(2);
+	memcpy(own, bytes, length);
+	for (;;) {
+		const char *name = frame_next_name(own, length, &at);
+
+		if (name == NULL)
+			break;
+		check(strncmp(name, wanted, strlen(name)) == 0, "a name");
+		wanted += strlen(name);
+	}
+	check(wanted[0] == '\0', "all names");
+	check(at <= length, "not beyond the end");
+	free(own);
+}
+
+static void check_directories(void)
+{
+	unsigned char two[48] = { [16] = 24, [19] = 'a', [40] = 24, [43] = 'b' };
+
+	check_entries(two, 0, "");
+	check_entries(two, 19, "");
+	check_entries(two, 24, "a");
+	check_entries(two, 47, "a");
+	check_entries(two, 48, "ab");
+	two[40] = 25;
+	check_entries(two, 48, "a");
+	two[40] = 0;
+	check_entries(two, 48, "a");
+	two[40] = 24;
+	memset(two + 43, 'b', 5);
+	check_entries(two, 48, "a");
+}
+
 int main(void)
 {
 	check_steps();
 	check_denials();
 	check_traces();
 	check_status();
+	check_frames();
+	check_frame_paths();
+	check_directories();
 	printf("ok %d\n", checks);
 	return 0;
 }

@@ -10,11 +10,13 @@ import { cellLimits, resourceLimits } from './run/cell-limits.ts';
 import { cellPaths, pathVariables } from './run/cell-start.ts';
 import { compileFilter } from './run/filter-compiler.ts';
 import { heardFilter } from './run/heard-filter.ts';
-import type { LaunchPlan } from './run/launch-plan.ts';
+import type { PlacedFile } from './run/input-files.ts';
+import type { LaunchPlan, OutputPlan } from './run/launch-plan.ts';
 import { placedPolicy } from './run/placed-policy.ts';
 import { compilePolicy } from './run/policy.ts';
 import { programWords } from './program-words.ts';
 import type { RunRequest } from './run-program.ts';
+import { tmpNames, tmpPathText } from './run/tmp-path.ts';
 import type { ImageManifest } from './store/image-manifest.ts';
 import { slotsFolder } from './store/slot-folder.ts';
 import type { Store } from './store/store.ts';
@@ -27,11 +29,12 @@ export interface PlanParts {
   /** The laid out root filesystem, absolute. */
   readonly root: string;
   readonly host: CellHost;
+  readonly files: readonly PlacedFile[];
 }
 
 /** Image, request and host → what the launcher has to do. Throws E_SANDBOX, E_POLICY, E_PROGRAM_NOT_FOUND. */
 export async function programPlan(parts: PlanParts, { store, now }: PipelineContext): Promise<LaunchPlan> {
-  const { request, manifest, limits, root, host } = parts;
+  const { request, manifest, limits, root, host, files } = parts;
   const ground = await cellGround(host, limits, now);
   const place = placeFor(host.tier, store, root);
   const paths = cellPaths(host.tier, root, place);
@@ -49,6 +52,21 @@ export async function programPlan(parts: PlanParts, { store, now }: PipelineCont
     resourceLimits: resourceLimits(limits, ground),
     filter: filterFor(manifest, host),
     isTraced: request.isTraced,
+    files: files.length === 0 ? undefined : files,
+    outputs: outputPlan(request, limits),
+    hasProc: request.proc ?? manifest.sandbox.proc,
+  };
+}
+
+/** Of all that is taken out of one run, so that a report stays readable. */
+const MOST_OUTPUT_ENTRIES = 4096;
+
+function outputPlan({ outputs = [], outputLimits }: RunRequest, limits: Limits): OutputPlan | undefined {
+  if (outputs.length === 0) return undefined;
+  return {
+    paths: outputs.map(({ path }) => tmpPathText(tmpNames('output', path))),
+    mostBytes: outputLimits?.bytes ?? limits.tmpBytes,
+    mostEntries: outputLimits?.entries ?? MOST_OUTPUT_ENTRIES,
   };
 }
 

@@ -5,10 +5,14 @@ import { programPlan } from './program-plan.ts';
 import type { Program } from './program-words.ts';
 import type { Limits, Tier } from './recipe/recipe.ts';
 import type { Variables } from './run/cell-environment.ts';
+import { placeInputs, type InputEntry } from './run/input-files.ts';
 import { errorName } from './run/kernel-names.ts';
 import { launchCell } from './run/launch-cell.ts';
 import type { CellOutcome, ForwardedSignal, LaunchRequest, RunningCell } from './run/launch-cell.ts';
+import type { OutputListener, StdioMode } from './run/launch-cell.ts';
 import type { LaunchPlan } from './run/launch-plan.ts';
+import { localEntries } from './run/local-files.ts';
+import { checkDestinations, type OutputRequest } from './run/output-files.ts';
 import type { RunReport } from './run/run-report.ts';
 import type { CellFacts } from './run/status-reader.ts';
 import { syscallName } from './run/syscall-tables.ts';
@@ -28,14 +32,29 @@ export interface RunRequest {
   readonly limits: Partial<Limits>;
   /** In place of the recipe's: the least that a cell may be. */
   readonly minimumTier?: Tier | undefined;
-  /** `capture`: the report holds the output; the program reads `input`. */
-  readonly stdio: 'inherit' | 'capture';
+  /** `capture`: the report holds the output; `stream`: `onOutput` gets it; the program reads `input`. */
+  readonly stdio: StdioMode;
+  /** With `stdio: 'stream'`. */
+  readonly onOutput?: OutputListener | undefined;
   readonly input?: Uint8Array | undefined;
   /** Ends the run, with status `cancelled`. */
   readonly cancel?: AbortSignal | undefined;
   /** Lets through what the image's filter would deny, and records it: for trusted programs only. */
   readonly isTraced?: boolean | undefined;
+  /** Placed in the program's working directory, which is /tmp; they count against the limit `tmp`. */
+  readonly files?: readonly InputFile[] | undefined;
+  /** Taken from there when the run is over, whatever its status is, unless it was cancelled. */
+  readonly outputs?: readonly OutputRequest[] | undefined;
+  /** Of all outputs together: bytes (the limit `tmp` when undefined), and files and folders (4096). */
+  readonly outputLimits?: { readonly bytes?: number; readonly entries?: number } | undefined;
+  /** Whether there is a /proc, of the cell's own processes; what the recipe says when undefined. */
+  readonly proc?: boolean | undefined;
 }
+
+/** A file for a cell: its bytes, or a file or folder of this machine. `path` is relative to /tmp, or absolute beneath it. */
+export type InputFile =
+  | { readonly path: string; readonly content: Uint8Array; readonly isExecutable?: boolean }
+  | { readonly path: string; readonly from: string };
 
 export interface RunningProgram {
   /** Settles when nothing of the run is left. */
@@ -56,9 +75,12 @@ export async function startProgram(request: RunRequest, context: PipelineContext
   const manifest = readManifest(image.manifest);
   const host = await cellHost(request.minimumTier ?? manifest.sandbox.minimumTier);
   const limits = { ...manifest.sandbox.limits, ...request.limits };
+  await checkDestinations(request.outputs ?? []);
+  const files = placeInputs(await inputEntries(request.files ?? []), limits.tmpBytes);
   const root = await materialiseRootfs(context.store, image, { progress: context.progress, signal: context.signal });
-  const plan = await programPlan({ request, manifest, limits, root, host }, context);
-  const launch: LaunchRequest = { plan, cellPath: CELL_PATH, stdio, input, signal: cancel };
+  const plan = await programPlan({ request, manifest, limits, root, host, files }, context);
+  const { onOutput, outputs } = request;
+  const launch: LaunchRequest = { plan, cellPath: CELL_PATH, stdio, onOutput, outputs, input, signal: cancel };
   const { outcome, forward } = launchWithSlot(launch, (index) => makeSlot(context.store, root, index));
   const report = outcome.then((ended) => reportOf(ended, { request, limits, tier: host.tier }));
   return { report, facts: async () => (await outcome).facts, forward };
@@ -94,16 +116,27 @@ function checkArchitecture({ name, architecture }: Image, { hostArchitecture: ho
   );
 }
 
+async function inputEntries(files: readonly InputFile[]): Promise<readonly InputEntry[]> {
+  const entries: InputEntry[] = [];
+  for (const file of files) {
+    if ('from' in file) entries.push(...(await localEntries(file.from, file.path)));
+    else entries.push({ path: file.path, content: file.content, isExecutable: file.isExecutable === true });
+  }
+  return entries;
+}
+
 interface ReportParts {
   readonly request: RunRequest;
   readonly limits: Limits;
   readonly tier: Tier;
 }
 
-function reportOf({ facts, stdout, stderr }: CellOutcome, { request, limits, tier }: ReportParts): RunReport {
-  const verdict = judgeRun({ facts, limits, tier, syscallName });
+function reportOf(outcome: CellOutcome, { request, limits, tier }: ReportParts): RunReport {
+  const { facts, stdout, stderr } = outcome;
+  const files = request.outputs === undefined ? {} : { files: outcome.files };
+  const verdict = { ...judgeRun({ facts, limits, tier, syscallName }), ...files };
   const image = { name: request.image.name, digest: request.image.diffId };
-  return request.stdio === 'inherit' ? { ...verdict, image } : { ...verdict, image, ...capturedText(stdout, stderr) };
+  return request.stdio === 'capture' ? { ...verdict, image, ...capturedText(stdout, stderr) } : { ...verdict, image };
 }
 
 /** Text where both are UTF-8, else base64 of both: nothing is lost or replaced. */

@@ -126,6 +126,9 @@ function addRunVerb(program: Command, run: Run): void {
     .option('-c <code>', 'program text')
     .option('--report <file>', 'write the report of the run to this file')
     .option('-e, --env <name=value>', 'variable for the program (repeatable)', collect)
+    .option('--file <local[:path]>', 'file or folder to place in its working directory (repeatable)', collect)
+    .option('--out <path[:local]>', 'file or folder to take from there when it is over (repeatable)', collect)
+    .option('--proc', 'a /proc of its own processes')
     .option('--limit <name=value>', 'another limit than the recipe gives, such as wall=2s (repeatable)', collect)
     .option('--minimum-tier <tier>', 'the least isolation to run with, A to D, in place of the recipe’s')
     .action(async (image: string, words: string[], flags: CommonFlags & RunFlags) => {
@@ -259,6 +262,11 @@ export interface RunFlags {
   /** Each `NAME=VALUE`. */
   readonly env?: readonly string[];
   readonly minimumTier?: string;
+  /** Each `LOCAL` or `LOCAL:PATH`. */
+  readonly file?: readonly string[];
+  /** Each `PATH` or `PATH:LOCAL`. */
+  readonly out?: readonly string[];
+  readonly proc?: boolean;
   /** Each `name=value`. */
   readonly limit?: readonly string[];
 }

@@ -1,16 +1,23 @@
 import { constants } from 'node:os';
 import { ARCHITECTURES } from '../base/architecture.ts';
 import { formatDuration, formatSize } from '../base/units.ts';
-import type { RunReport } from '../run/run-report.ts';
+import { quotedWord } from '../recipe/quoted-value.ts';
+import type { RunReport, TakenFileError } from '../run/run-report.ts';
 
 const TIME_LIMIT = 124;
 const SANDBOX_FAILED = 125;
 
+/** The exit status for a report; 1 for a run that ended well when something that it gave could not be kept. */
+export function runStatus(report: RunReport, passedOn?: string): number {
+  const status = programStatus(report, passedOn);
+  return status === 0 && lossLines(report).length > 0 ? 1 : status;
+}
+
 /**
- * The exit status for a report: the program's own, 128 + n by a signal, 124 for a time limit, 125 when the sandbox failed.
+ * The program's own, 128 + n by a signal, 124 for a time limit, 125 when the sandbox failed.
  * What was killed for another reason ends as SIGKILL would: 137; a cancelled run as the signal that was `passedOn` would.
  */
-export function runStatus({ status, exit_code: exitCode, signal }: RunReport, passedOn?: string): number {
+function programStatus({ status, exit_code: exitCode, signal }: RunReport, passedOn?: string): number {
   switch (status) {
     case 'ok':
     case 'error':
@@ -47,8 +54,42 @@ export function runSummary(report: RunReport): string {
   if (report.events.some(({ kind }) => kind === 'pids_max') && status !== 'ok') {
     lines.push(`it reached its limit of ${limits.processes} processes and threads (\`processes\`)`);
   }
-  return `${failureText(error)}${lines.map((line) => `rootcellar: ${line}\n`).join('')}`;
+  return `${failureText(error)}${lines.map((line) => `rootcellar: ${line}\n`).join('')}${lossText(report)}`;
 }
+
+/** Output and files that the program gave and that are not there; empty when all are. */
+export function lossText(report: RunReport): string {
+  return lossLines(report)
+    .map((line) => `rootcellar: ${line}\n`)
+    .join('');
+}
+
+const MOST_LOSS_LINES = 20;
+
+function lossLines({ events, files = [] }: RunReport): readonly string[] {
+  const lost = events.flatMap((event) =>
+    event.kind === 'output_lost' ? [`its output is lost: ${event.stream} cannot be written (${event.reason})`] : [],
+  );
+  const failed = files.filter(({ error }) => error !== undefined);
+  const rows = failed
+    .slice(0, MOST_LOSS_LINES)
+    .map(({ path, error, reason }) => `not taken: ${quotedWord(path)}: ${FILE_ERRORS[error ?? 'not-taken'](reason)}`);
+  const more = failed.length - rows.length;
+  return [...lost, ...rows, ...(more > 0 ? [`and ${more} more files: --report FILE names them`] : [])];
+}
+
+const FILE_ERRORS: Readonly<Record<TakenFileError, (reason: string | undefined) => string>> = {
+  missing: () => 'there is no such file',
+  symlink: () => 'is a symbolic link, or behind one',
+  'not-a-file': () => 'is neither a file nor a folder',
+  'too-large': () => 'is larger than what may be taken (`tmp`)',
+  'too-many': () => 'has too many files',
+  'too-deep': () => 'has folders too deep in each other',
+  outside: () => 'is not in /tmp',
+  unreadable: () => 'cannot be read',
+  'not-taken': () => 'nothing was taken from this run',
+  'not-written': (reason) => `cannot be written here (${reason ?? 'EIO'})`,
+};
 
 /** Why nothing was run; empty when something was. */
 export function failureText(error: RunReport['error']): string {

@@ -16,7 +16,8 @@ import type { RunFlags } from './command-line.ts';
 import { namedImage } from './named-image.ts';
 import { withPipeline } from './pipeline.ts';
 import { LARGEST_INPUT, readProgram } from './program-file.ts';
-import { failureText, runSummary, runStatus } from './run-summary.ts';
+import { fileOf, outputOf } from './run-files.ts';
+import { failureText, lossText, runSummary, runStatus } from './run-summary.ts';
 
 export interface RunWords {
   readonly image: string;
@@ -31,6 +32,8 @@ export async function runProgramVerb(context: CommandContext, { image, words, fl
   if (flags.report !== undefined) await prepareReport(flags.report);
   const limits = await limitsOf(flags);
   const environment = Object.fromEntries((flags.env ?? []).map(parseVariable));
+  const files = flags.file?.map(fileOf);
+  const outputs = flags.out === undefined ? undefined : await Promise.all(flags.out.map(outputOf));
   const captures = flags.json === true;
   const { report, lastSignal } = await withPipeline(context, async (pipeline) => {
     const found = await namedImage(image, captures ? quiet(pipeline) : pipeline);
@@ -50,6 +53,9 @@ export async function runProgramVerb(context: CommandContext, { image, words, fl
       stdio,
       input,
       cancel: cancel.signal,
+      files,
+      outputs,
+      proc: flags.proc,
     } as const;
     const running = await startProgram(request, captures ? quiet(pipeline) : pipeline);
     context.signal.throwIfAborted();
@@ -58,7 +64,7 @@ export async function runProgramVerb(context: CommandContext, { image, words, fl
   });
   if (flags.report !== undefined) await writeReport(flags.report, report);
   if (captures) process.stdout.write(`${canonicalJson(reportJson(report))}\n`);
-  else process.stderr.write(flags.quiet === true ? failureText(report.error) : runSummary(report));
+  else process.stderr.write(flags.quiet === true ? failureText(report.error) + lossText(report) : runSummary(report));
   return runStatus(report, lastSignal);
 }
 

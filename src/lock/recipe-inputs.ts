@@ -112,8 +112,8 @@ function fileInputs(file: RecipeFile): Json {
 }
 
 export function sandboxInputs(sandbox: SandboxSettings): Json {
-  const { syscalls, network, limits, minimumTier } = sandbox;
-  return {
+  const { syscalls, network, limits, minimumTier, proc } = sandbox;
+  return defined({
     syscalls: { profile: syscalls.profile, allow: syscalls.allow, deny: syscalls.deny },
     network,
     limits: {
@@ -126,7 +126,8 @@ export function sandboxInputs(sandbox: SandboxSettings): Json {
       open_files: limits.openFiles,
     },
     minimum_tier: minimumTier,
-  };
+    proc: flagInput(proc),
+  });
 }
 
 /** Of the address without user and password, so that neither is in the lockfile and a new password is no drift. */

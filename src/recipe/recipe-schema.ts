@@ -195,9 +195,14 @@ function sandboxSchema(vocabulary: SyscallVocabulary): z.ZodType<SandboxSettings
         ['A', 'B', 'C', 'D'],
         'Least isolation that a run may start with; `C` when left out.',
       ).optional(),
+      proc: z
+        .boolean()
+        .optional()
+        .meta({ description: 'Whether a run has a /proc, read-only and of its own processes.' }),
     })
-    .transform(({ syscalls, network, limits, minimum_tier: minimumTier }): SandboxSettings => {
-      return { syscalls, network: network ?? 'none', limits, minimumTier: minimumTier ?? 'C' };
+    .transform(({ syscalls, network, limits, minimum_tier: minimumTier, proc }): SandboxSettings => {
+      const settings = { syscalls, network: network ?? 'none', limits, minimumTier: minimumTier ?? 'C' } as const;
+      return proc === true ? { ...settings, proc } : settings;
     });
 }
 

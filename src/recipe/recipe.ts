@@ -123,6 +123,8 @@ export interface SandboxSettings {
   readonly network: 'none';
   readonly limits: Limits;
   readonly minimumTier: Tier;
+  /** That a cell has a /proc, of its own processes; left out where it has none. */
+  readonly proc?: true | undefined;
 }
 
 /** Names of system calls and `@groups`, on top of a named profile. */

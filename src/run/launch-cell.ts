@@ -1,28 +1,46 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { pipeline } from 'node:stream/promises';
 import { rmdir } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import { encodePlan, type LaunchPlan } from './launch-plan.ts';
+import { contentChunks } from './local-files.ts';
+import { receiveOutputs, type OutputRequest } from './output-files.ts';
+import type { TakenFile } from './run-report.ts';
 import { readStatus, type CellFacts } from './status-reader.ts';
 
 export interface LaunchRequest {
   readonly plan: LaunchPlan;
   /** Absolute path of the native launcher. */
   readonly cellPath: string;
-  /** `inherit`: the program has the caller's stdio. `capture`: it gets `input`, and its output is kept. */
-  readonly stdio: 'inherit' | 'capture';
-  /** With `capture`: what the program reads; nothing when undefined. */
+  readonly stdio: StdioMode;
+  /** With `stream`: gets the output as it comes. What it throws ends the run. */
+  readonly onOutput?: OutputListener | undefined;
+  /** For each of the plan's outputs, where it goes. */
+  readonly outputs?: readonly OutputRequest[] | undefined;
+  /** Unless inherited: what the program reads; nothing when undefined. */
   readonly input?: Uint8Array | undefined;
   /** Ends the run; the facts then say `cancelled`. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** `inherit`: the program has the caller's stdio. Else it gets `input`; `capture`: its output is kept; `stream`: handed on. */
+export type StdioMode = 'inherit' | 'capture' | 'stream';
+
+/**
+ * Gets bytes in the order in which each stream was written. Until what it returns is settled, that stream waits, and in the
+ * end the program does; its time counts. Both streams together never hand on more than their limits.
+ */
+export type OutputListener = (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void | Promise<void>;
 
 export interface CellOutcome {
   readonly facts: CellFacts;
   /** Empty unless captured. Not longer than the plan's output limit. */
   readonly stdout: Buffer;
   readonly stderr: Buffer;
+  /** What became of the plan's outputs. */
+  readonly files: readonly TakenFile[];
 }
 
 export interface RunningCell {
@@ -47,7 +65,7 @@ export function launchCell(request: LaunchRequest): RunningCell {
     detached: true,
     env: {},
     cwd: '/',
-    stdio: stdioOf(request.stdio),
+    stdio: stdioOf(request),
   });
   return {
     outcome: superviseCell(cell, request, plan),
@@ -57,38 +75,67 @@ export function launchCell(request: LaunchRequest): RunningCell {
   };
 }
 
-function stdioOf(stdio: 'inherit' | 'capture'): StdioOptions {
+/** Stdio, plan, status, and where there are any: outputs and contents of files. */
+function stdioOf({ stdio, plan }: LaunchRequest): StdioOptions {
   const own = stdio === 'inherit' ? 'inherit' : 'pipe';
-  return [own, own, own, 'pipe', 'pipe'];
+  const outputs = plan.outputs === undefined ? 'ignore' : 'pipe';
+  const contents = plan.files === undefined ? 'ignore' : 'pipe';
+  return [own, own, own, 'pipe', 'pipe', outputs, contents];
 }
 
 async function superviseCell(cell: ChildProcess, request: LaunchRequest, plan: Uint8Array): Promise<CellOutcome> {
   const ended = endOf(cell);
-  const status = readableOf(cell, 4);
-  const kept = [
-    collect(cell.stdout, request.plan.limits.outputBytes),
-    collect(cell.stderr, request.plan.limits.outputBytes),
-    collect(status, LONGEST_STATUS),
-  ];
-  send(readableOf(cell, 3), plan);
-  send(cell.stdin, request.input ?? new Uint8Array());
+  const status = duplexOf(cell, 4);
   // The end of what we say on the status socket is the launcher's sign to end the run, and to report that.
   const cancel = (): unknown => status?.end();
+  const work = [
+    ended,
+    sendContents(cell, request),
+    follow(cell.stdout, 'stdout', request),
+    follow(cell.stderr, 'stderr', request),
+    receiveOutputs(duplexOf(cell, 5), request.outputs ?? []),
+    collect(status, LONGEST_STATUS),
+  ] as const;
+  // Whatever fails here, the run is over, and nothing of it is left when that is told.
+  for (const part of work) part.catch(cancel);
+  send(duplexOf(cell, 3), plan);
+  send(cell.stdin, request.input ?? new Uint8Array());
   if (request.signal?.aborted === true) cancel();
   request.signal?.addEventListener('abort', cancel);
   try {
-    const [, stdout, stderr, records] = await Promise.all([ended, ...kept]);
-    const facts = readStatus(records?.toString('latin1') ?? '');
+    await Promise.allSettled(work);
+    const [, , stdout, stderr, files, records] = await Promise.all(work);
+    const facts = readStatus(records.toString('latin1'));
     // The launcher removes what it made, unless somebody killed it; a name that was taken already is another run's.
     if (!facts.isComplete) await removeCgroups(request.plan.cgroups?.directories ?? []);
-    return {
-      facts,
-      stdout: stdout ?? Buffer.alloc(0),
-      stderr: stderr ?? Buffer.alloc(0),
-    };
+    return { facts, stdout, stderr, files };
   } finally {
     request.signal?.removeEventListener('abort', cancel);
   }
+}
+
+/** A launcher that goes before it has read everything tells the reason by its status. */
+async function sendContents(cell: ChildProcess, { plan }: LaunchRequest): Promise<void> {
+  const stream = duplexOf(cell, 6);
+  if (stream === undefined) return;
+  stream.on('error', () => undefined);
+  const contents = (plan.files ?? []).flatMap(({ content }) => (content === undefined ? [] : [content]));
+  try {
+    await pipeline(contentChunks(contents), stream);
+  } catch (error) {
+    if (error instanceof RootcellarError) throw error;
+  }
+}
+
+/** Keeps what the request wants kept. */
+async function follow(
+  stream: Readable | null,
+  name: 'stdout' | 'stderr',
+  { stdio, onOutput, plan }: LaunchRequest,
+): Promise<Buffer> {
+  if (stdio !== 'stream') return collect(stream, plan.limits.outputBytes);
+  for await (const chunk of stream ?? []) await onOutput?.(name, Buffer.from(chunk));
+  return Buffer.alloc(0);
 }
 
 function endOf(cell: ChildProcess): Promise<void> {
@@ -106,8 +153,9 @@ function endOf(cell: ChildProcess): Promise<void> {
 }
 
 /** A pipe of Node's is a socket in both directions. */
-function readableOf(cell: ChildProcess, index: 3 | 4): Duplex | undefined {
-  const stream: unknown = cell.stdio[index];
+function duplexOf(cell: ChildProcess, index: 3 | 4 | 5 | 6): Duplex | undefined {
+  const streams: readonly unknown[] = cell.stdio;
+  const stream = streams[index];
   return isDuplex(stream) ? stream : undefined;
 }
 

@@ -1,6 +1,7 @@
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { TIERS, type Tier } from '../recipe/recipe.ts';
 import type { CgroupPlan } from './cgroup-plan.ts';
+import { contentSize, type PlacedFile } from './input-files.ts';
 
 /** Everything that `cell` needs to know for one run. It checks the form again before it takes the first step. */
 export interface LaunchPlan {
@@ -31,6 +32,21 @@ export interface LaunchPlan {
   readonly filter: Uint8Array;
   /** Lets through, and records, what the filter would have reported: for trusted programs only. */
   readonly isTraced?: boolean | undefined;
+  /** Placed in /tmp as the program's own. The contents are sent apart from the plan, however large they are. */
+  readonly files?: readonly PlacedFile[] | undefined;
+  /** Taken out of /tmp when the run is over. */
+  readonly outputs?: OutputPlan | undefined;
+  /** Whether there is a /proc, of the cell's own processes. */
+  readonly hasProc?: boolean | undefined;
+}
+
+export interface OutputPlan {
+  /** Relative to /tmp. */
+  readonly paths: readonly string[];
+  /** Of all files together. */
+  readonly mostBytes: number;
+  /** Files and folders, together with those that cannot be taken. */
+  readonly mostEntries: number;
 }
 
 /** What the launcher measures itself where no control group does. */
@@ -117,17 +133,22 @@ const TAG = {
   trace: 17,
   tier: 18,
   watch: 19,
+  file: 20,
+  output: 21,
+  proc: 22,
 } as const;
 
 const MAGIC = 'RCELLAR\u0001';
 /** The flags of native/plan.h. */
 const OPTIONAL = 1;
 const EXECUTABLE_TMP = 2;
+const FOLDER = 4;
 /** Of one argument or variable with its NUL: the kernel's MAX_ARG_STRLEN; see execve(2). */
 const LONGEST_STRING = 131_072;
 /** Of arguments and environment together; the kernel's is a quarter of the 8 MiB stack. */
 const LONGEST_STRINGS = 1024 ** 2;
 const MOST_STRINGS = 1024;
+const MOST_OUTPUTS = 64;
 const LARGEST_PLAN = 64 * 1024 ** 2;
 
 /**
@@ -153,6 +174,9 @@ export function encodePlan(plan: LaunchPlan): Uint8Array {
     ...(plan.cgroups === undefined ? [] : cgroupRecords(plan.cgroups)),
     ...(plan.watch === undefined ? [] : [record(TAG.watch, watchBytes(plan.watch))]),
     ...(plan.isTraced === true ? [record(TAG.trace, new Uint8Array())] : []),
+    ...(plan.files ?? []).map(fileRecord),
+    ...(plan.outputs === undefined ? [] : [outputRecord(plan.outputs)]),
+    ...(plan.hasProc === true ? [record(TAG.proc, new Uint8Array())] : []),
   ]);
   if (bytes.length > LARGEST_PLAN) {
     throw new RootcellarError('E_USAGE', `program: ${bytes.length} bytes are too many for one run`, {
@@ -160,6 +184,21 @@ export function encodePlan(plan: LaunchPlan): Uint8Array {
     });
   }
   return bytes;
+}
+
+function fileRecord({ folder, name, mode, content }: PlacedFile): Buffer {
+  const bytes = [uint32(mode), uint64(contentSize(content)), text('file', folder), text('file', name)];
+  return record(TAG.file, Buffer.concat(bytes), content === undefined ? FOLDER : 0);
+}
+
+function outputRecord({ paths, mostBytes, mostEntries }: OutputPlan): Buffer {
+  if (paths.length > MOST_OUTPUTS) {
+    throw new RootcellarError('E_USAGE', `outputs: ${paths.length} are more than ${MOST_OUTPUTS}`, {
+      hint: 'let the program put its files into one folder, and ask for that',
+    });
+  }
+  const texts = paths.map((path) => text('output', path));
+  return record(TAG.output, Buffer.concat([uint64(mostBytes), uint32(mostEntries), ...texts]));
 }
 
 function cgroupRecords(cgroups: CgroupPlan): Buffer[] {

@@ -1,6 +1,7 @@
 import type { Architecture } from '../base/architecture.ts';
 import type { Digest } from '../base/digest.ts';
 import type { Limits, Tier } from '../recipe/recipe.ts';
+import type { FrameFault } from './output-frames.ts';
 
 export type RunStatus =
   | 'ok'
@@ -41,11 +42,31 @@ export interface RunReport {
   readonly processes_peak: number | null;
   readonly denied: readonly DeniedCall[];
   readonly isolation: { readonly tier: Tier; readonly layers: readonly string[]; readonly missing: readonly string[] };
+  /** Present only when files were asked for: each one that was taken or could not be, by request and then as they were found. */
+  readonly files?: readonly TakenFile[];
   readonly image: { readonly name: string; readonly digest: Digest };
   readonly limits: Limits;
   /** Only with status `rejected` or `internal`: what failed, and in which step. */
   readonly error?: { readonly step: string; readonly message: string };
 }
+
+export interface TakenFile {
+  /** As it was asked for, and what is below that. Bytes that are not UTF-8 are replaced. */
+  readonly path: string;
+  /** The whole path, where it is not UTF-8. */
+  readonly path_base64?: string;
+  /** That were written; 0 with an error. */
+  readonly bytes: number;
+  readonly error?: TakenFileError;
+  /** With `not-written`: the name of the system error, such as `ENOSPC`. */
+  readonly reason?: string;
+}
+
+/**
+ * `too-large` and `too-many`: beyond the limits for all files together; `too-deep`: more than 64 folders, or a path of 4 KiB.
+ * `not-taken`: the run was cancelled, or nothing was run. `not-written`: this machine could not keep it.
+ */
+export type TakenFileError = FrameFault | 'not-taken' | 'not-written';
 
 export interface DeniedCall {
   readonly syscall: string;
@@ -60,6 +81,8 @@ export type RunEvent =
   | { readonly kind: 'oom_kill'; readonly count: number }
   | { readonly kind: 'pids_max'; readonly count: number }
   | { readonly kind: 'output_truncated'; readonly stream: 'stdout' | 'stderr' }
+  /** It could not be written to where the caller wanted it, such as to a full disk; not: its reader went away. */
+  | { readonly kind: 'output_lost'; readonly stream: 'stdout' | 'stderr'; readonly reason: string }
   | { readonly kind: 'wall' }
   | { readonly kind: 'cpu' }
   | { readonly kind: 'syscall_denied'; readonly syscall: string; readonly count: number }

@@ -20,6 +20,8 @@ export interface CellFacts {
   /** Calls of a traced run that there was no room for. */
   readonly untraced: number;
   readonly truncated: { readonly stdout: boolean; readonly stderr: boolean };
+  /** The errno with which a stream could not be written to the caller's. */
+  readonly lost: { readonly stdout: number | undefined; readonly stderr: number | undefined };
   /** Whether /tmp had no room left when the run was over. */
   readonly isTmpFull: boolean;
   /** The text of each cgroup file that was asked for, line feeds as blanks. */
@@ -102,6 +104,7 @@ export function readStatus(text: string): CellFacts {
       stdout: rows('truncated').some(([stream]) => stream === 'stdout'),
       stderr: rows('truncated').some(([stream]) => stream === 'stderr'),
     },
+    lost: { stdout: errnoOf(rows('lost'), 'stdout'), stderr: errnoOf(rows('lost'), 'stderr') },
     isTmpFull: rows('full').some(([what]) => what === 'tmp'),
     readings: new Map(rows('reading').map(([label, ...words]) => [label ?? '', words.join(' ').trim()])),
     watched: watchedUse(rows('watched')),
@@ -126,6 +129,7 @@ const KEYS: ReadonlySet<string> = new Set([
   'traced',
   'untraced',
   'truncated',
+  'lost',
   'full',
   'reading',
   'watched',
@@ -163,6 +167,11 @@ function endOf([kind, number]: readonly string[]): CellEnd {
 function register(text: string): bigint {
   if (!/^-?\d{1,20}$/.test(text)) throw new Error(`unreachable: register \`${text}\``);
   return BigInt.asUintN(64, BigInt(text));
+}
+
+function errnoOf(rows: readonly (readonly string[])[], stream: string): number | undefined {
+  const row = rows.find(([name]) => name === stream);
+  return row === undefined ? undefined : integer(row[1]);
 }
 
 function firstInteger(rows: readonly (readonly string[])[]): number {

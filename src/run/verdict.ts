@@ -14,7 +14,7 @@ export interface VerdictRequest {
 }
 
 /** The part of a report that follows from what the launcher observed. */
-export type Verdict = Omit<RunReport, 'image' | 'stdout' | 'stderr' | 'encoding'>;
+export type Verdict = Omit<RunReport, 'image' | 'files' | 'stdout' | 'stderr' | 'encoding'>;
 
 /**
  * Derives the status. What the launcher did comes before what the kernel did, and that before how the program ended;
@@ -84,6 +84,8 @@ const REJECTIONS: ReadonlyMap<string, (errno: string) => string> = new Map([
   ['root-tmp', (errno) => folderFault('/tmp', errno)],
   ['root-dev', (errno) => folderFault('/dev', errno)],
   ['root-run', (errno) => folderFault('/run', errno)],
+  ['root-proc', (errno) => folderFault('/proc', errno)],
+  ['files', (errno) => `files: cannot be placed in /tmp (${errno})`],
   ['directory', (errno) => `working directory: cannot be entered (${errno})`],
   ['exec', (errno) => `program: ${EXEC_FAULTS.get(errno) ?? 'cannot be executed'} (${errno})`],
 ]);
@@ -129,6 +131,10 @@ function eventsOf(facts: CellFacts, denied: readonly DeniedCall[]): readonly Run
   if (pidsMax > 0) events.push({ kind: 'pids_max', count: pidsMax });
   if (facts.truncated.stdout) events.push({ kind: 'output_truncated', stream: 'stdout' });
   if (facts.truncated.stderr) events.push({ kind: 'output_truncated', stream: 'stderr' });
+  for (const stream of ['stdout', 'stderr'] as const) {
+    const error = facts.lost[stream];
+    if (error !== undefined) events.push({ kind: 'output_lost', stream, reason: errorName(error) });
+  }
   if (facts.cause === 'wall') events.push({ kind: 'wall' });
   if (facts.cause === 'cpu') events.push({ kind: 'cpu' });
   if (facts.isTmpFull || facts.cause === 'disk') events.push({ kind: 'disk_full' });

@@ -113,6 +113,7 @@ function sandboxFrom(value: unknown): SandboxSettings {
     network: 'none',
     limits: limitsFrom(record['limits']),
     minimumTier: tierFrom(record['minimumTier']),
+    ...(record['proc'] === true ? { proc: true } : {}),
   };
 }
 

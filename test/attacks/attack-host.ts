@@ -189,7 +189,7 @@ function neighbourText(steps: number): string {
   for (let step = 0; step < steps; step += 1) {
     const digest = createHash('sha256').update(value).digest();
     value = digest;
-    text += `${step} ${digest.toString('hex').slice(0, 16)} mine own 5\n`;
+    text += `${step} ${digest.toString('hex').slice(0, 16)} mine own 6\n`;
   }
   return text;
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { runStatus, runSummary } from '../../src/cli/run-summary.ts';
+import { lossText, runStatus, runSummary } from '../../src/cli/run-summary.ts';
 import { DEFAULT_LIMITS } from '../../src/recipe/recipe.ts';
 import type { RunReport } from '../../src/run/run-report.ts';
 
@@ -60,4 +60,32 @@ it('runSummary() tells which limit was hit, and why nothing was run', () => {
   expect(runSummary({ ...REPORT, status: 'rejected', error })).toMatch(
     /^error\[E_ROOTFS_UNSAFE\] .*nothing was run\n {2}hint: /,
   );
+});
+
+it('what a run gave and could not be kept makes a good run fail, and is told', () => {
+  const events = [{ kind: 'output_lost', stream: 'stdout', reason: 'ENOSPC' }] as const;
+  const files = [
+    { path: 'good', bytes: 1 },
+    { path: 'a\nb', bytes: 0, error: 'symlink' },
+    { path: 'c', bytes: 0, error: 'not-written', reason: 'EACCES' },
+  ] as const;
+  const report: RunReport = { ...REPORT, events, files };
+  expect(runSummary(report)).toBe(
+    'rootcellar: its output is lost: stdout cannot be written (ENOSPC)\n' +
+      'rootcellar: not taken: `a\\nb`: is a symbolic link, or behind one\n' +
+      'rootcellar: not taken: `c`: cannot be written here (EACCES)\n',
+  );
+  expect(lossText(report)).toBe(runSummary(report));
+  expect(runStatus(report)).toBe(1);
+  expect(runStatus({ ...REPORT, files: [{ path: 'good', bytes: 1 }] })).toBe(0);
+  expect(runStatus({ ...report, status: 'error', exit_code: 7 })).toBe(7);
+});
+
+it('runSummary() names the first files of many', () => {
+  const files = Array.from({ length: 30 }, (_, index) => ({ path: `${index}`, bytes: 0, error: 'symlink' }) as const);
+  const lines = runSummary({ ...REPORT, files })
+    .trimEnd()
+    .split('\n');
+  expect(lines).toHaveLength(21);
+  expect(lines.at(-1)).toBe('rootcellar: and 10 more files: --report FILE names them');
 });

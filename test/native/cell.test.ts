@@ -83,7 +83,7 @@ describe.skipIf(CANNOT_SANDBOX)('a cell', () => {
       'directory /tmp',
       'umask 22',
       expect.stringMatching(/^list:\/( (bin|tmp|dev|run|etc)){5}$/),
-      expect.stringMatching(/^list:\/dev( (null|zero|full|random|urandom)){5}$/),
+      expect.stringMatching(/^list:\/dev( (null|zero|full|random|urandom|shm)){6}$/),
       'list:/run program',
       'list:/tmp',
       'open:/etc/passwd ENOENT',

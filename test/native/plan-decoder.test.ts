@@ -20,6 +20,17 @@ function record(tag: number, body: Uint8Array, claim = { flags: 0, length: body.
   return Buffer.concat([header, body]);
 }
 
+function fileBody(mode: number, size: number, folder: string, name: string): Buffer {
+  const numbers = Buffer.alloc(12);
+  numbers.writeUInt32LE(mode, 0);
+  numbers.writeBigUInt64LE(BigInt(size), 4);
+  return Buffer.concat([numbers, Buffer.from(`${folder}\0${name}\0`)]);
+}
+
+function outputBody(...paths: readonly string[]): Buffer {
+  return Buffer.concat([Buffer.alloc(12), ...paths.map((path) => Buffer.from(`${path}\0`))]);
+}
+
 describe('plan_decode() under ASan and UBSan', () => {
   let folder = '';
   beforeAll(() => {
@@ -51,6 +62,49 @@ describe('plan_decode() under ASan and UBSan', () => {
 
   it('takes a plan to trace', () => {
     expect(decode([Buffer.concat([WHOLE, record(17, Buffer.alloc(0))])])).toEqual([OK]);
+  });
+
+  it.each([
+    ['a file', fileBody(0o644, 5, 'a/b', 'c.txt'), 20, 0],
+    ['a folder', fileBody(0o755, 0, '.', 'a'), 20, 4],
+    ['outputs', outputBody('.', 'a/b', 'c'), 21, 0],
+    ['a /proc', Buffer.alloc(0), 22, 0],
+  ])('takes a plan with %s', (_, body, tag, flags) => {
+    expect(decode([Buffer.concat([WHOLE, record(tag, body, { flags, length: body.length })])])).toEqual([OK]);
+  });
+
+  it.each<[string, Buffer]>([
+    ['a file in a folder above', record(20, fileBody(0o644, 0, '..', 'c'))],
+    ['a file in a folder that leads up', record(20, fileBody(0o644, 0, 'a/../b', 'c'))],
+    ['a file in an absolute folder', record(20, fileBody(0o644, 0, '/etc', 'c'))],
+    ['a file in no folder', record(20, fileBody(0o644, 0, '', 'c'))],
+    ['a file in a folder without a name', record(20, fileBody(0o644, 0, 'a//b', 'c'))],
+    ['a file in a folder with a name of 256 bytes', record(20, fileBody(0o644, 0, 'n'.repeat(256), 'c'))],
+    ['a file in a path of 4096 bytes', record(20, fileBody(0o644, 0, 'n/'.repeat(2048) + 'x', 'c'))],
+    ['a file called `..`', record(20, fileBody(0o644, 0, '.', '..'))],
+    ['a file called `.`', record(20, fileBody(0o644, 0, '.', '.'))],
+    ['a file with a slash in its name', record(20, fileBody(0o644, 0, '.', 'a/b'))],
+    ['a file without a name', record(20, fileBody(0o644, 0, '.', ''))],
+    ['a setuid file', record(20, fileBody(0o4755, 0, '.', 'c'))],
+    ['a file of an exabyte', record(20, fileBody(0o644, 2 ** 52, '.', 'c'))],
+    ['a folder with a size', record(20, fileBody(0o755, 1, '.', 'c'), { flags: 4, length: 16 })],
+    ['a file with more after its name', record(20, Buffer.concat([fileBody(0o644, 0, '.', 'c'), Buffer.from('x\0')]))],
+    ['half a file', record(20, Buffer.alloc(11))],
+    ['an absolute output', record(21, outputBody('/etc'))],
+    ['an output that leads up', record(21, outputBody('a/..'))],
+    ['no outputs', record(21, outputBody())],
+    ['half an output', record(21, Buffer.alloc(11))],
+    ['an output without a NUL', record(21, Buffer.concat([Buffer.alloc(12), Buffer.from('a')]))],
+    ['a /proc record with content', record(22, Buffer.alloc(1))],
+  ])('refuses %s', (_, bytes) => {
+    expect(decode([Buffer.concat([WHOLE, bytes])])).toEqual([BAD_VALUE]);
+  });
+
+  it('bounds files and outputs', () => {
+    const files = Array.from({ length: 4097 }, (_, index) => record(20, fileBody(0o644, 0, '.', `${index}`)));
+    const outputs = record(21, outputBody(...Array.from({ length: 65 }, (_, index) => `${index}`)));
+    expect(decode([Buffer.concat([WHOLE, ...files.slice(1)])])).toEqual([OK]);
+    expect(decode([Buffer.concat([WHOLE, ...files]), Buffer.concat([WHOLE, outputs])])).toEqual([TOO_MANY, TOO_MANY]);
   });
 
   it('refuses every beginning of a plan', () => {
@@ -125,7 +179,7 @@ describe('plan_decode() under ASan and UBSan', () => {
     });
     const random = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.concat([WHOLE.subarray(0, 8), bytes]));
     const records = fc
-      .array(fc.tuple(fc.nat(17), fc.uint8Array({ maxLength: 60 }), fc.nat(80)), { maxLength: 12 })
+      .array(fc.tuple(fc.nat(23), fc.uint8Array({ maxLength: 60 }), fc.nat(80)), { maxLength: 12 })
       .map((rows) =>
         Buffer.concat([WHOLE, ...rows.map(([tag, body, length]) => record(tag, body, { flags: 0, length }))]),
       );

@@ -19,6 +19,7 @@ denied 3221225534 -1 1
 traced 3221225534 56 2 18874385 -1 0 0 -4096
 untraced 9
 truncated stderr
+lost stdout 28
 full tmp
 survivors 2
 cleanup proven
@@ -51,6 +52,7 @@ describe('readStatus()', () => {
       ],
       untraced: 9,
       truncated: { stdout: false, stderr: true },
+      lost: { stdout: 28, stderr: undefined },
       isTmpFull: true,
       readings: new Map([
         ['memory_events', 'oom_kill_disable 0 under_oom 0 oom_kill 2'],
