@@ -93,6 +93,7 @@ static struct keeper keeper = {
 	.listener = -1,
 	.tmp = -1,
 	.place = { .folder = -1, .tmp = -1, .run = -1 },
+	.bridge = { .listener = -1 },
 	.input = { .from = -1, .to = -1 },
 	.output = { .from = -1, .to = -1 },
 	.errors = { .from = -1, .to = -1 },
@@ -211,6 +212,7 @@ static void describe_inside(int link)
 	inside.outer_gid = getegid();
 	inside.place = is_placed ? keeper.place.path : NULL;
 	inside.tmp_tree = is_placed ? keeper.place.tmp : -1;
+	inside.proxy = -1;
 	inside.link = link;
 }
 
@@ -223,8 +225,10 @@ static int start_init(void)
 		return -1;
 	keeper.link = link[0];
 	describe_inside(link[1]);
-	pid = system_clone_into(namespaces[plan.tier], &keeper.init_pidfd,
-				cgroup);
+	pid = system_clone_into(plan.is_host_network ?
+				namespaces[plan.tier] & ~(uint64_t)CLONE_NEWNET :
+				namespaces[plan.tier],
+				&keeper.init_pidfd, cgroup);
 	if (pid == 0) {
 		/* Else init could not see that its keeper has gone. */
 		system_close(link[0]);

@@ -28,7 +28,8 @@
 #define LINK 3
 #define OOM_SCORE 4
 #define TMP_TREE 5
-#define FIRST_FREE 6
+#define PROXY 6
+#define FIRST_FREE 7
 
 #define WAIT_NS 20000
 
@@ -172,7 +173,7 @@ static int set_hostname(struct inside *inside)
 
 /*
  * The program's stdio in its place, what is ours after it, nothing else.
- * Those numbers are above TMP_TREE in the keeper, so none is overwritten
+ * Those numbers are above PROXY in the keeper, so none is overwritten
  * before it is copied.
  */
 static int arrange_descriptors(struct inside *inside)
@@ -183,10 +184,12 @@ static int arrange_descriptors(struct inside *inside)
 	}
 	if (dup3(inside->link, LINK, O_CLOEXEC) < 0 ||
 	    dup3(inside->oom_score, OOM_SCORE, O_CLOEXEC) < 0 ||
-	    dup3(inside->tmp_tree, TMP_TREE, O_CLOEXEC) < 0)
+	    dup3(inside->tmp_tree, TMP_TREE, O_CLOEXEC) < 0 ||
+	    (inside->proxy >= 0 &&
+	     dup3(inside->proxy, PROXY, O_CLOEXEC) < 0))
 		return -1;
 	inside->link = LINK;
-	return system_close_range(FIRST_FREE);
+	return system_close_range(inside->proxy >= 0 ? FIRST_FREE : PROXY);
 }
 
 /*
@@ -253,10 +256,11 @@ static int hand_over(struct inside *inside)
 	};
 	const int descriptors[HANDED_OVER] = {
 		atomic_load(&inside->shared->listener), inside->main_pidfd,
-		TMP_TREE,
+		TMP_TREE, PROXY,
 	};
 
-	send_message(inside->link, &message, descriptors, HANDED_OVER);
+	send_message(inside->link, &message, descriptors,
+		     inside->proxy >= 0 ? HANDED_OVER : HANDED_OVER_LEAST);
 	/* Not unshare(2), which containers forbid. */
 	if (system_close_own(0, LINK - 1) < 0)
 		return -1;
@@ -371,8 +375,10 @@ static const struct step_row steps[] = {
 	{ STEP_DEV, root_mount_dev, TIERS_MOUNTED },
 	{ STEP_PROGRAM, root_mount_run, TIERS_MOUNTED },
 	{ STEP_PROC, root_mount_proc, TIERS_MOUNTED },
+	{ STEP_RESOLVER, resolver_mount, TIERS_MOUNTED },
 	{ STEP_PIVOT, root_pivot, TIERS_MOUNTED },
 	{ STEP_HOSTNAME, set_hostname, TIERS_MOUNTED },
+	{ STEP_PROXY, network_listen, TIERS_MOUNTED },
 	{ STEP_STDIO, arrange_descriptors, TIERS_ALL },
 	{ STEP_MAIN, start_main, TIERS_ALL },
 	{ STEP_LISTENER, await_listener, TIERS_ALL },

@@ -18,8 +18,12 @@ enum message_kind {
 /* How long the first process may take to end a cell without namespaces. */
 #define INSIDE_ENDING_NS UINT64_C(2000000000)
 
-/* With MESSAGE_STARTED: the listener, a pidfd of main, the root of /tmp. */
-#define HANDED_OVER 3
+/*
+ * With MESSAGE_STARTED: the listener, a pidfd of main, the root of /tmp, and
+ * the listener for the proxy where there is one.
+ */
+#define HANDED_OVER 4
+#define HANDED_OVER_LEAST 3
 
 struct message {
 	uint32_t kind;
@@ -57,6 +61,7 @@ struct inside {
 	int tmp_tree;		/* what is mounted at the first, or is /tmp */
 	int proc;		/* the same, when the plan has it */
 	int shm_tree;		/* for /dev/shm; of the same file system */
+	int proxy;		/* listener for it; -1: none */
 	int oom_score;
 	char own_score[16];	/* what it was, to have it again */
 	size_t own_score_length;
@@ -93,6 +98,11 @@ int root_write_program(int folder, const struct plan *plan);
 step_function root_make_private, root_attach, root_open_tmp, root_open_dev,
 	root_open_run, root_open_proc, root_mount_tmp, root_mount_dev,
 	root_mount_run, root_mount_proc, root_pivot;
+
+/* network.c: a listener for the proxy in the cell's own network. */
+step_function network_listen;
+/* resolver.c: how names are looked up in the host's network. */
+step_function resolver_mount;
 
 /* The main process, from its first instruction to the program's first. */
 _Noreturn void guest_become_program(struct inside *inside);

@@ -46,8 +46,8 @@ static void close_all(int *descriptors)
 }
 
 /*
- * Takes a packet and its descriptors: HANDED_OVER of them or none, else -1 in
- * each place.  A packet that did not fit is none of ours: it has no length.
+ * Takes a packet and its descriptors: HANDED_OVER of them, or the least, or
+ * none; -1 in each place without one.  A packet that did not fit is none of ours: it has no length.
  */
 static ssize_t receive(int link, struct message *message, int *descriptors)
 {
@@ -75,7 +75,7 @@ static ssize_t receive(int link, struct message *message, int *descriptors)
 	if (control.header.cmsg_len > CMSG_LEN(0))
 		memcpy(descriptors, CMSG_DATA(&control.header),
 		       control.header.cmsg_len - CMSG_LEN(0));
-	if (descriptors[HANDED_OVER - 1] < 0)
+	if (descriptors[HANDED_OVER_LEAST - 1] < 0)
 		close_all(descriptors);
 	return (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 ? length : 0;
 }
@@ -83,13 +83,16 @@ static ssize_t receive(int link, struct message *message, int *descriptors)
 static void begin_running(struct keeper *keeper, const struct message *message,
 			  const int *descriptors)
 {
-	if (descriptors[0] < 0) {
+	if (descriptors[0] < 0 || (keeper->plan->proxy_socket != NULL &&
+				   descriptors[3] < 0)) {
 		keeper_fail(keeper, STEP_LISTENER, EBADF);
 		return;
 	}
 	keeper->listener = descriptors[0];
 	keeper->main_pidfd = descriptors[1];
 	keeper->tmp = descriptors[2];
+	bridge_start(&keeper->bridge, descriptors[3],
+		     keeper->plan->proxy_socket);
 	keeper->landlock = message->landlock;
 	keeper->may_exec = true;
 	keeper->started = system_now();
@@ -176,6 +179,7 @@ void keeper_fill_rows(const struct keeper *keeper, struct pollfd *rows)
 	relay_poll(&keeper->input, &rows[ROW_INPUT]);
 	relay_poll(&keeper->output, &rows[ROW_OUTPUT]);
 	relay_poll(&keeper->errors, &rows[ROW_ERRORS]);
+	bridge_poll(&keeper->bridge, &rows[ROW_BRIDGE]);
 }
 
 static void hear_listener(struct keeper *keeper, short events)
@@ -200,6 +204,7 @@ static void handle_rows(struct keeper *keeper, const struct pollfd *rows)
 	relay_move(&keeper->input, &rows[ROW_INPUT]);
 	relay_move(&keeper->output, &rows[ROW_OUTPUT]);
 	relay_move(&keeper->errors, &rows[ROW_ERRORS]);
+	bridge_move(&keeper->bridge, &rows[ROW_BRIDGE]);
 	if (keeper->output.is_over || keeper->errors.is_over)
 		keeper_end(keeper, CAUSE_OUTPUT);
 	if (rows[ROW_LINK].revents != 0 && keeper->phase != PHASE_OVER)

@@ -1,6 +1,7 @@
 #ifndef KEEPER_H
 #define KEEPER_H
 
+#include "bridge.h"
 #include "cgroup.h"
 #include "denials.h"
 #include "family.h"
@@ -62,6 +63,7 @@ struct keeper {
 	struct denials denials;
 	struct traces traces;
 	struct relay input, output, errors;
+	struct bridge bridge;		/* to the proxy */
 	uint64_t began;			/* ns, like all below */
 	uint64_t started;
 	uint64_t ended;
@@ -81,7 +83,8 @@ enum row {
 	ROW_INPUT,
 	ROW_OUTPUT = ROW_INPUT + 2,
 	ROW_ERRORS = ROW_OUTPUT + 2,
-	ROWS = ROW_ERRORS + 2,
+	ROW_BRIDGE = ROW_ERRORS + 2,
+	ROWS = ROW_BRIDGE + BRIDGE_ROWS,
 };
 
 /* keeper.c: ROWS rows. */

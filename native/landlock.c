@@ -24,8 +24,16 @@
 #define FS_ALL_2 ((UINT64_C(1) << 14) - 1)	/* and REFER */
 #define FS_ALL_3 ((UINT64_C(1) << 15) - 1)	/* and TRUNCATE */
 #define FS_ALL_5 ((UINT64_C(1) << 16) - 1)	/* and IOCTL_DEV */
-#define NET_ALL_4 UINT64_C(3)			/* bind and connect TCP */
+#define NET_BIND_TCP UINT64_C(1)
+#define NET_CONNECT_TCP UINT64_C(2)		/* both of ABI 4 */
 #define SCOPE_ALL_6 UINT64_C(3)			/* abstract sockets, signals */
+
+#define RULE_NET_PORT 2
+
+struct net_port_attributes {
+	uint64_t rights;
+	uint64_t port;
+};
 
 struct ruleset_attributes {
 	uint64_t fs;
@@ -50,11 +58,20 @@ static uint64_t fs_rights(int version)
 	return version == 2 ? FS_ALL_2 : FS_ALL_1;
 }
 
-static int make_ruleset(int version)
+/* In the host's network a program connects with whom it wants to. */
+static uint64_t net_rights(int version, const struct plan *plan)
+{
+	if (version < 4)
+		return 0;
+	return plan->is_host_network ?
+		NET_BIND_TCP : NET_BIND_TCP | NET_CONNECT_TCP;
+}
+
+static int make_ruleset(int version, const struct plan *plan)
 {
 	struct ruleset_attributes attributes = {
 		.fs = fs_rights(version),
-		.net = version >= 4 ? NET_ALL_4 : 0,
+		.net = net_rights(version, plan),
 		.scope = version >= 6 ? SCOPE_ALL_6 : 0,
 	};
 	/* An older kernel refuses a structure that it does not know whole. */
@@ -92,6 +109,21 @@ static int allow_own_root(int ruleset, uint64_t tmp)
 	return allow_beneath(ruleset, "/dev/shm", tmp & ~FS_EXECUTE);
 }
 
+/* How names are looked up in the host's network. */
+static int allow_names(int ruleset)
+{
+	static const char *const files[] = {
+		"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf",
+	};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (allow_beneath(ruleset, files[i], FS_READ_FILE) < 0 &&
+		    errno != ENOENT)
+			return -1;
+	}
+	return 0;
+}
+
 /* Tier D: the image, the run's own folder, and devices by name. */
 static int allow_parts(int ruleset, const struct inside *inside, uint64_t tmp)
 {
@@ -106,6 +138,8 @@ static int allow_parts(int ruleset, const struct inside *inside, uint64_t tmp)
 	snprintf(path, sizeof(path), "%s/tmp", inside->place);
 	if (allow_beneath(ruleset, path, tmp) < 0)
 		return -1;
+	if (inside->plan->is_host_network && allow_names(ruleset) < 0)
+		return -1;
 	for (size_t i = 0; i < INSIDE_DEVICES; i++) {
 		snprintf(path, sizeof(path), "/dev/%s",
 			 inside_devices[i].name);
@@ -115,6 +149,19 @@ static int allow_parts(int ruleset, const struct inside *inside, uint64_t tmp)
 			return -1;
 	}
 	return 0;
+}
+
+/* By its port alone: the rule knows no addresses. */
+static int allow_proxy(int ruleset, int version, const struct plan *plan)
+{
+	struct net_port_attributes attributes = {
+		.rights = NET_CONNECT_TCP, .port = plan->proxy_port,
+	};
+
+	if (version < 4 || plan->proxy_port == 0)
+		return 0;
+	return (int)syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT,
+			    &attributes, 0);
 }
 
 int landlock_confine(const struct inside *inside)
@@ -128,12 +175,14 @@ int landlock_confine(const struct inside *inside)
 	if (version == 0 && inside->plan->tier != TIER_D)
 		return 0;
 	/* Fails without Landlock: then nothing would keep a cell of tier D. */
-	ruleset = make_ruleset(version);
+	ruleset = make_ruleset(version, inside->plan);
 	if (ruleset < 0)
 		return -1;
 	answer = inside->plan->tier == TIER_D ?
 		allow_parts(ruleset, inside, tmp) :
 		allow_own_root(ruleset, tmp);
+	if (answer == 0)
+		answer = allow_proxy(ruleset, version, inside->plan);
 	if (answer == 0)
 		answer = (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
 	system_close(ruleset);

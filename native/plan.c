@@ -8,6 +8,9 @@
 #define NAME_LONGEST 255
 #define PATH_LONGEST 4095
 #define RESOURCES 16
+/* Of a socket's path: sun_path without its NUL, unix(7). */
+#define SOCKET_LONGEST 107
+#define ETC_FILE_LARGEST 65536u
 /* Milliseconds that still fit as nanoseconds; sizes that fit a loff_t. */
 #define LARGEST_MS (UINT64_C(1) << 40)
 #define LARGEST_SIZE (UINT64_C(1) << 50)
@@ -244,6 +247,32 @@ static enum plan_fault watch(struct cursor *from, struct plan *plan)
 		     plan->watch_processes <= LARGEST_SIZE);
 }
 
+/* A port that needs no privilege: in a cell whose network is the host's too. */
+static enum plan_fault proxy(struct cursor *from, struct plan *plan)
+{
+	uint32_t port;
+
+	if (!take_u32(from, &port) || port < 1024 || port > UINT16_MAX ||
+	    !take_last_string(from, &plan->proxy_socket))
+		return PLAN_BAD_VALUE;
+	plan->proxy_port = (uint16_t)port;
+	if (plan->proxy_socket[0] == '\0') {
+		plan->proxy_socket = NULL;
+		return PLAN_OK;
+	}
+	return value(plan->proxy_socket[0] == '/' &&
+		     strlen(plan->proxy_socket) <= SOCKET_LONGEST);
+}
+
+static enum plan_fault host_network(struct cursor *from, struct plan *plan)
+{
+	plan->is_host_network = true;
+	return value(take_string(from, &plan->resolver) &&
+		     take_last_string(from, &plan->hosts) &&
+		     strlen(plan->resolver) <= ETC_FILE_LARGEST &&
+		     strlen(plan->hosts) <= ETC_FILE_LARGEST);
+}
+
 static enum plan_fault record(enum plan_tag tag, uint16_t flags,
 			      struct cursor *from, struct plan *plan)
 {
@@ -298,6 +327,10 @@ static enum plan_fault record(enum plan_tag tag, uint16_t flags,
 	case PLAN_PROC:
 		plan->has_proc = true;
 		return value(from->left == 0);
+	case PLAN_PROXY:
+		return proxy(from, plan);
+	case PLAN_HOST_NETWORK:
+		return host_network(from, plan);
 	case PLAN_TAGS:
 		break;
 	}
@@ -377,7 +410,8 @@ static bool is_complete(const struct plan *plan)
 	       plan->argument_count > 0 && plan->wall_ms > 0 &&
 	       plan->filter_length > 0 &&
 	       (plan->watch_memory > 0 ? has_no_cgroups(plan) :
-					 has_cgroups(plan));
+					 has_cgroups(plan)) &&
+	       !(plan->is_host_network && plan->proxy_port != 0);
 }
 
 enum plan_fault plan_decode(const unsigned char *bytes, size_t length,

@@ -54,6 +54,8 @@ enum plan_tag {
 				   it; contents: inputs.h */
 	PLAN_OUTPUT = 21,	/* u64 most bytes, u32 most entries, strings */
 	PLAN_PROC = 22,		/* empty: mount /proc */
+	PLAN_PROXY = 24,	/* u32 port, string socket or empty */
+	PLAN_HOST_NETWORK,	/* string resolv.conf, string hosts */
 	PLAN_TAGS
 };
 
@@ -164,6 +166,11 @@ struct plan {
 	uint64_t output_most_bytes;
 	uint32_t output_most_entries;
 	bool has_proc;
+	uint16_t proxy_port;		/* of 127.0.0.1 in the cell; 0: none */
+	const char *proxy_socket;	/* NULL: the proxy listens itself */
+	bool is_host_network;
+	const char *resolver;		/* contents of files in /etc */
+	const char *hosts;
 };
 
 enum plan_fault {

@@ -51,9 +51,14 @@ static bool is_empty(const struct relay *relay)
 	return relay->start == relay->end;
 }
 
-static void end(int *descriptor)
+/* Of a shared socket only our direction ends; it may be so already. */
+static void end(const struct relay *relay, int *descriptor)
 {
-	system_close(*descriptor);
+	if (!relay->is_shared)
+		system_close(*descriptor);
+	else if (*descriptor >= 0)
+		(void)shutdown(*descriptor, descriptor == &relay->to ?
+			       SHUT_WR : SHUT_RD);
 	*descriptor = -1;
 }
 
@@ -61,7 +66,7 @@ static void end(int *descriptor)
 static void settle(struct relay *relay)
 {
 	if (relay->from < 0 && is_empty(relay))
-		end(&relay->to);
+		end(relay, &relay->to);
 }
 
 void relay_from_caller(struct relay *relay, int caller, int guest)
@@ -73,6 +78,26 @@ void relay_from_caller(struct relay *relay, int caller, int guest)
 	relay->to = guest;
 	relay->left = UINT64_MAX;
 	settle(relay);
+}
+
+void relay_between(struct relay *relay, int from, int to)
+{
+	relay->from = from;
+	relay->to = to;
+	relay->from_is_socket = true;
+	relay->to_is_socket = true;
+	relay->to_may_block = false;
+	relay->is_over = false;
+	relay->is_draining = false;
+	relay->is_shared = true;
+	relay->left = UINT64_MAX;
+	relay->start = 0;
+	relay->end = 0;
+}
+
+bool relay_is_done(const struct relay *relay)
+{
+	return relay->from < 0 && relay->to < 0;
 }
 
 static bool is_for_later(void)
@@ -89,7 +114,7 @@ static void fill(struct relay *relay)
 	if (length < 0 && is_for_later() && !relay->is_draining)
 		return;
 	if (length <= 0) {
-		end(&relay->from);
+		end(relay, &relay->from);
 		settle(relay);
 		return;
 	}
@@ -120,7 +145,7 @@ static void flush(struct relay *relay)
 		if (errno != EPIPE && errno != ECONNRESET)
 			relay->lost = errno;
 		relay->start = relay->end;
-		end(&relay->from);
+		end(relay, &relay->from);
 	} else {
 		relay->start += (size_t)written;
 	}

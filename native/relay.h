@@ -21,6 +21,7 @@ struct relay {
 	bool is_over;		/* more than `left` bytes arrived */
 	bool is_draining;	/* an empty source has ended */
 	int lost;		/* why what came could not be written; or 0 */
+	bool is_shared;		/* others close the descriptors */
 	uint64_t left;		/* bytes that may still pass */
 	size_t start;
 	size_t end;
@@ -34,6 +35,14 @@ struct relay {
 void relay_from_caller(struct relay *relay, int caller, int guest);
 void relay_to_caller(struct relay *relay, int guest, int caller,
 		     uint64_t most);
+
+/*
+ * One direction between two sockets that the caller closes when both are done;
+ * the end of one is passed on by shutdown(2).
+ */
+void relay_between(struct relay *relay, int from, int to);
+/* Nothing will move any more. */
+bool relay_is_done(const struct relay *relay);
 
 /* Says what to poll for: two rows, -1 in a row that waits for nothing. */
 void relay_poll(const struct relay *relay, struct pollfd *rows);

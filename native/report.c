@@ -74,6 +74,10 @@ static void report_layers(const struct keeper *keeper)
 	for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
 		bool is_here = (layers[i].tiers & tier) != 0;
 
+		/* Not missing where it is not wanted. */
+		if (keeper->plan->is_host_network &&
+		    strcmp(layers[i].name, "network-namespace") == 0)
+			continue;
 		if (is_here && has_layer(keeper, layers[i].name))
 			word_record("layer", layers[i].name);
 		else if (is_here || (layers[i].tiers & TIERS(TIER_A)) != 0)

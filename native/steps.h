@@ -36,8 +36,10 @@
 	step(STEP_DEV, "dev")                                            \
 	step(STEP_PROGRAM, "program")                                    \
 	step(STEP_PROC, "proc")                                          \
+	step(STEP_RESOLVER, "resolver")                                  \
 	step(STEP_PIVOT, "pivot")                                        \
 	step(STEP_HOSTNAME, "hostname")                                  \
+	step(STEP_PROXY, "proxy")                                        \
 	step(STEP_STDIO, "stdio")                                        \
 	step(STEP_MAIN, "main")                                          \
 	step(STEP_LISTENER, "listener")                                  \

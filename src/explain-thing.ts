@@ -11,7 +11,7 @@ import { explainPackage } from './explain-package.ts';
 import { KNOWN_MODULES } from './assemble/module-packages.ts';
 import { nameOf } from './base/image-path.ts';
 import type { SandboxSettings } from './recipe/recipe.ts';
-import { compilePolicy } from './run/policy.ts';
+import { networkPolicy } from './run/network-policy.ts';
 import { syscallNames, syscallNumber } from './run/syscall-tables.ts';
 
 /** An image to be asked about, whole or as it would have been. */
@@ -73,7 +73,7 @@ function wordsOf({ tree, packages }: ExplainContext): readonly string[] {
 /** What a run of the image may do with a system call. */
 function explainSyscall({ sandbox, architecture, name }: ExplainContext, thing: string): readonly Story[] {
   if (syscallNumber(architecture, thing) === undefined) return [];
-  const { profile, rules } = compilePolicy(sandbox.syscalls, architecture);
+  const { profile, rules } = networkPolicy(sandbox, architecture);
   const own = rules.get(thing);
   const isAllowed = own?.some(({ action }) => action.kind === 'allow') === true;
   const verdict =

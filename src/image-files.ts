@@ -6,7 +6,7 @@ import { targetEpoch, type LockedTarget, type Lockfile } from './lock/lockfile.t
 import { formatSbom } from './pack/sbom.ts';
 import type { Recipe, RecipeFile } from './recipe/recipe.ts';
 import { compileFilter } from './run/filter-compiler.ts';
-import { compilePolicy } from './run/policy.ts';
+import { networkPolicy } from './run/network-policy.ts';
 import type { ImageManifest } from './store/image-manifest.ts';
 import { manifestJson } from './store/image-manifest.ts';
 
@@ -22,7 +22,7 @@ export interface ImageIdentity {
 /** What the build says of an image, in the image and in the store. */
 export function imageManifest(identity: ImageIdentity, trimmed: Trimmed | undefined): ImageManifest {
   const { recipe, lock, architecture, target, key } = identity;
-  const { program } = compileFilter(compilePolicy(recipe.sandbox.syscalls, architecture), architecture);
+  const { program } = compileFilter(networkPolicy(recipe.sandbox, architecture), architecture);
   return {
     name: recipe.name,
     architecture,

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { cellGround, runFolder, type CellHost } from './cell-host.ts';
+import type { OpenNetwork } from './cell-network.ts';
 import { startFromOutside } from './image-start.ts';
 import type { PipelineContext } from './pipeline-context.ts';
+import { networkMode, type NetworkSettings } from './recipe/network.ts';
 import type { Limits, Tier } from './recipe/recipe.ts';
 import { cellEnvironment } from './run/cell-environment.ts';
 import { cellLimits, resourceLimits } from './run/cell-limits.ts';
@@ -13,7 +15,7 @@ import { heardFilter } from './run/heard-filter.ts';
 import type { PlacedFile } from './run/input-files.ts';
 import type { LaunchPlan, OutputPlan } from './run/launch-plan.ts';
 import { placedPolicy } from './run/placed-policy.ts';
-import { compilePolicy } from './run/policy.ts';
+import { networkPolicy } from './run/network-policy.ts';
 import { programWords } from './program-words.ts';
 import type { RunRequest } from './run-program.ts';
 import { tmpNames, tmpPathText } from './run/tmp-path.ts';
@@ -30,11 +32,12 @@ export interface PlanParts {
   readonly root: string;
   readonly host: CellHost;
   readonly files: readonly PlacedFile[];
+  readonly network: OpenNetwork;
 }
 
 /** Image, request and host → what the launcher has to do. Throws E_SANDBOX, E_POLICY, E_PROGRAM_NOT_FOUND. */
 export async function programPlan(parts: PlanParts, { store, now }: PipelineContext): Promise<LaunchPlan> {
-  const { request, manifest, limits, root, host, files } = parts;
+  const { request, manifest, limits, root, host, files, network } = parts;
   const ground = await cellGround(host, limits, now);
   const place = placeFor(host.tier, store, root);
   const paths = cellPaths(host.tier, root, place);
@@ -44,13 +47,18 @@ export async function programPlan(parts: PlanParts, { store, now }: PipelineCont
     place,
     root,
     arguments: [...words, ...request.arguments],
-    environment: cellEnvironment(request.environment ?? {}, availableParallelism(), pathVariables(paths)),
+    environment: cellEnvironment(
+      { ...network.variables, ...request.environment },
+      availableParallelism(),
+      pathVariables(paths),
+    ),
     workingDirectory: paths.tmp,
     hostname: 'cell',
     program: request.program.kind === 'file' ? request.program.file : undefined,
     limits: cellLimits(limits),
     resourceLimits: resourceLimits(limits, ground),
-    filter: filterFor(manifest, host),
+    network: network.plan,
+    filter: filterFor(manifest, host, request.network),
     isTraced: request.isTraced,
     files: files.length === 0 ? undefined : files,
     outputs: outputPlan(request, limits),
@@ -86,9 +94,15 @@ async function startWords(
   return [...start, ...words];
 }
 
-/** The image's, or where there are no namespaces a stricter one of the same rules. */
-function filterFor({ filter, sandbox, architecture }: ImageManifest, { tier, landlock }: CellHost): Uint8Array {
-  if (tier === 'A' || tier === 'B') return heardFilter(Buffer.from(filter, 'base64'));
-  const policy = placedPolicy(compilePolicy(sandbox.syscalls, architecture), { architecture, tier, landlock });
-  return heardFilter(compileFilter(policy, architecture).program);
+/** The image's, unless this run has another network than it was made for, or a cell without namespaces. */
+function filterFor(manifest: ImageManifest, host: CellHost, wanted: NetworkSettings | undefined): Uint8Array {
+  const { filter, sandbox, architecture } = manifest;
+  const { tier, landlock } = host;
+  const network = wanted ?? sandbox.network;
+  const mode = networkMode(network);
+  const isImages = mode === networkMode(sandbox.network) && (tier === 'A' || tier === 'B');
+  if (isImages) return heardFilter(Buffer.from(filter, 'base64'));
+  const policy = networkPolicy({ syscalls: sandbox.syscalls, network }, architecture);
+  const placed = placedPolicy(policy, { architecture, tier, landlock, hasNetwork: mode !== 'none' });
+  return heardFilter(compileFilter(placed, architecture).program);
 }

@@ -1,10 +1,13 @@
 import { RootcellarError } from './base/rootcellar-error.ts';
-import { CELL_PATH, cellHost } from './cell-host.ts';
+import { CELL_PATH, cellHost, runFolder, type CellHost } from './cell-host.ts';
+import { openCellNetwork, type OpenNetwork } from './cell-network.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import { programPlan } from './program-plan.ts';
 import type { Program } from './program-words.ts';
+import { networkMode, type NetworkSettings } from './recipe/network.ts';
 import type { Limits, Tier } from './recipe/recipe.ts';
 import type { Variables } from './run/cell-environment.ts';
+import type { Lookup } from './run/egress-connect.ts';
 import { placeInputs, type InputEntry } from './run/input-files.ts';
 import { errorName } from './run/kernel-names.ts';
 import { launchCell } from './run/launch-cell.ts';
@@ -12,12 +15,13 @@ import type { CellOutcome, ForwardedSignal, LaunchRequest, RunningCell } from '.
 import type { OutputListener, StdioMode } from './run/launch-cell.ts';
 import type { LaunchPlan } from './run/launch-plan.ts';
 import { localEntries } from './run/local-files.ts';
+import { networkEnforcement } from './run/network-enforcement.ts';
 import { checkDestinations, type OutputRequest } from './run/output-files.ts';
 import type { RunReport } from './run/run-report.ts';
 import type { CellFacts } from './run/status-reader.ts';
 import { syscallName } from './run/syscall-tables.ts';
 import { judgeRun } from './run/verdict.ts';
-import { readManifest } from './store/image-manifest.ts';
+import { readManifest, type ImageManifest } from './store/image-manifest.ts';
 import type { Image } from './store/image-record.ts';
 import { materialiseRootfs } from './store/rootfs-folder.ts';
 import { makeSlot } from './store/slot-folder.ts';
@@ -32,6 +36,10 @@ export interface RunRequest {
   readonly limits: Partial<Limits>;
   /** In place of the recipe's: the least that a cell may be. */
   readonly minimumTier?: Tier | undefined;
+  /** In place of what the image's recipe says. */
+  readonly network?: NetworkSettings | undefined;
+  /** How a proxy finds the addresses of names; as this machine does when undefined. */
+  readonly lookup?: Lookup | undefined;
   /** `capture`: the report holds the output; `stream`: `onOutput` gets it; the program reads `input`. */
   readonly stdio: StdioMode;
   /** With `stdio: 'stream'`. */
@@ -78,12 +86,35 @@ export async function startProgram(request: RunRequest, context: PipelineContext
   await checkDestinations(request.outputs ?? []);
   const files = placeInputs(await inputEntries(request.files ?? []), limits.tmpBytes);
   const root = await materialiseRootfs(context.store, image, { progress: context.progress, signal: context.signal });
-  const plan = await programPlan({ request, manifest, limits, root, host, files }, context);
-  const { onOutput, outputs } = request;
-  const launch: LaunchRequest = { plan, cellPath: CELL_PATH, stdio, onOutput, outputs, input, signal: cancel };
-  const { outcome, forward } = launchWithSlot(launch, (index) => makeSlot(context.store, root, index));
-  const report = outcome.then((ended) => reportOf(ended, { request, limits, tier: host.tier }));
-  return { report, facts: async () => (await outcome).facts, forward };
+  const network = await networkFor(request, { manifest, host }, context);
+  try {
+    const plan = await programPlan({ request, manifest, limits, root, host, files, network }, context);
+    const { onOutput, outputs } = request;
+    const launch: LaunchRequest = { plan, cellPath: CELL_PATH, stdio, onOutput, outputs, input, signal: cancel };
+    const { outcome, forward } = launchWithSlot(launch, (index) => makeSlot(context.store, root, index));
+    const closed = outcome.finally(() => network.close());
+    const report = closed.then((ended) => withEvents(reportOf(ended, { request, limits, tier: host.tier }), network));
+    return { report, facts: async () => (await outcome).facts, forward };
+  } catch (error) {
+    await network.close();
+    throw error;
+  }
+}
+
+interface NetworkParts {
+  readonly manifest: ImageManifest;
+  readonly host: CellHost;
+}
+
+function networkFor(request: RunRequest, parts: NetworkParts, { environment }: PipelineContext): Promise<OpenNetwork> {
+  const network = request.network ?? parts.manifest.sandbox.network;
+  const { tier, landlock } = parts.host;
+  const enforcement = networkEnforcement({ tier, mode: networkMode(network), landlock });
+  return openCellNetwork({ network, enforcement, runFolder: runFolder(), environment, lookup: request.lookup });
+}
+
+function withEvents(report: RunReport, network: OpenNetwork): RunReport {
+  return { ...report, events: [...report.events, ...network.events()] };
 }
 
 /** A slot is made when it is wanted for the first time: only the launcher knows which is free. */

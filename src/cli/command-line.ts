@@ -131,6 +131,8 @@ function addRunVerb(program: Command, run: Run): void {
     .option('--proc', 'a /proc of its own processes')
     .option('--limit <name=value>', 'another limit than the recipe gives, such as wall=2s (repeatable)', collect)
     .option('--minimum-tier <tier>', 'the least isolation to run with, A to D, in place of the recipe’s')
+    .option('--network <mode>', 'another network than the recipe gives: none, proxy or host')
+    .option('--allow-host <host>', 'host, or host:port, that this run may reach through a proxy (repeatable)', collect)
     .action(async (image: string, words: string[], flags: CommonFlags & RunFlags) => {
       const { runProgramVerb } = await import('./run-verb.ts');
       await run(flags, (context) => runProgramVerb(context, { image, words, flags }));
@@ -269,6 +271,8 @@ export interface RunFlags {
   readonly proc?: boolean;
   /** Each `name=value`. */
   readonly limit?: readonly string[];
+  readonly network?: string;
+  readonly allowHost?: readonly string[];
 }
 
 export interface TraceFlags {

@@ -11,10 +11,12 @@ import type { ForwardedSignal } from '../run/launch-cell.ts';
 import type { RunReport } from '../run/run-report.ts';
 import type { Program } from '../program-words.ts';
 import { startProgram, type RunningProgram } from '../run-program.ts';
+import { readManifest } from '../store/image-manifest.ts';
 import type { CommandContext, CommonFlags } from './command-context.ts';
 import type { RunFlags } from './command-line.ts';
 import { namedImage } from './named-image.ts';
 import { withPipeline } from './pipeline.ts';
+import { networkSetting } from './network-flags.ts';
 import { LARGEST_INPUT, readProgram } from './program-file.ts';
 import { fileOf, outputOf } from './run-files.ts';
 import { failureText, lossText, runSummary, runStatus } from './run-summary.ts';
@@ -31,6 +33,8 @@ export async function runProgramVerb(context: CommandContext, { image, words, fl
   const { program, rest } = await programOf(words, flags);
   if (flags.report !== undefined) await prepareReport(flags.report);
   const limits = await limitsOf(flags);
+  // Before an image is built in vain.
+  networkSetting(flags, 'none');
   const environment = Object.fromEntries((flags.env ?? []).map(parseVariable));
   const files = flags.file?.map(fileOf);
   const outputs = flags.out === undefined ? undefined : await Promise.all(flags.out.map(outputOf));
@@ -50,6 +54,7 @@ export async function runProgramVerb(context: CommandContext, { image, words, fl
       environment,
       limits,
       minimumTier: tierOf(flags),
+      network: networkSetting(flags, readManifest(found.manifest).sandbox.network),
       stdio,
       input,
       cancel: cancel.signal,

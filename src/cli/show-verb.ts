@@ -2,8 +2,9 @@ import type { FileEntry, Tree } from '../assemble/tree.ts';
 import { byteOrder } from '../base/byte-order.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { formatDuration, formatSize } from '../base/units.ts';
+import { networkText } from '../recipe/network.ts';
 import { policyText } from '../run/filter-text.ts';
-import { compilePolicy } from '../run/policy.ts';
+import { networkPolicy } from '../run/network-policy.ts';
 import { manifestJson, readManifest, type ImageManifest } from '../store/image-manifest.ts';
 import type { Image } from '../store/image-record.ts';
 import { listImages, readTree } from '../store/images.ts';
@@ -142,9 +143,9 @@ function limitsText({ sandbox }: ImageManifest): string {
     `tmp ${formatSize(tmpBytes)}`,
     `open files ${openFiles}`,
   ];
-  return `limits: ${words.join(', ')}\nnetwork: ${sandbox.network}\nleast isolation: tier ${sandbox.minimumTier}\n`;
+  return `limits: ${words.join(', ')}\nnetwork: ${networkText(sandbox.network)}\nleast isolation: tier ${sandbox.minimumTier}\n`;
 }
 
 function syscallsText({ sandbox, architecture }: ImageManifest): string {
-  return policyText(compilePolicy(sandbox.syscalls, architecture), architecture);
+  return policyText(networkPolicy(sandbox, architecture), architecture);
 }

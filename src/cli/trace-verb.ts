@@ -47,7 +47,12 @@ export async function traceVerb(context: CommandContext, { image: word, words, f
   context.signal.throwIfAborted();
   showRun(report);
   const { sandbox, architecture } = readManifest(image.manifest);
-  const needed = traceAdvice({ calls: facts.traced, settings: sandbox.syscalls, architecture });
+  const needed = traceAdvice({
+    calls: facts.traced,
+    settings: sandbox.syscalls,
+    network: sandbox.network,
+    architecture,
+  });
   const added = flags.write === true ? await writeWords(word, neededWords(needed)) : [];
   context.reporter.result(adviceText(needed, sandbox.syscalls.profile, added), {
     profile: sandbox.syscalls.profile,

@@ -5,6 +5,7 @@ import { digestOf } from '../base/digest.ts';
 import type { Digest } from '../base/digest.ts';
 import type { PerArchitecture, PythonRequirements, Recipe, RecipeFile, SandboxSettings } from '../recipe/recipe.ts';
 import { identityOf, placeIdentity } from '../recipe/address-text.ts';
+import type { NetworkSettings } from '../recipe/network.ts';
 import type { DirectRequirement } from '../recipe/requirement.ts';
 import type { LockedRecipe } from './lockfile.ts';
 
@@ -115,7 +116,7 @@ export function sandboxInputs(sandbox: SandboxSettings): Json {
   const { syscalls, network, limits, minimumTier, proc } = sandbox;
   return defined({
     syscalls: { profile: syscalls.profile, allow: syscalls.allow, deny: syscalls.deny },
-    network,
+    network: networkInputs(network),
     limits: {
       memory: limits.memoryBytes,
       processes: limits.processes,
@@ -128,6 +129,14 @@ export function sandboxInputs(sandbox: SandboxSettings): Json {
     minimum_tier: minimumTier,
     proc: flagInput(proc),
   });
+}
+
+function networkInputs(network: NetworkSettings): Json {
+  if (network === 'none') return network;
+  if (network.mode === 'proxy') return { mode: network.mode, allow: network.allow };
+  const { http, https, socks5, noProxy } = network.proxies;
+  const proxies = { http: addressDigest(http), https: addressDigest(https), socks5: addressDigest(socks5) };
+  return defined({ mode: network.mode, ...proxies, no_proxy: listInputs(noProxy) });
 }
 
 /** Of the address without user and password, so that neither is in the lockfile and a new password is no drift. */

@@ -65,7 +65,7 @@ export function parseDifyConfig(text: string, file: string): DifyConfig {
       for (const [name, member] of Object.entries(value)) add([...path, name], member);
       return;
     }
-    const read = Array.isArray(value) ? listOf(value) : scalarOf(value);
+    const read = Array.isArray(value) ? elementsOfList(value) : scalarOf(value);
     if (read === undefined) problems.push(valueProblem(key, value, place));
     else if (read.length > 0) settings.set(key, { key, value: read, place });
   };
@@ -104,6 +104,19 @@ export function mergeDifyConfigs(earlier: DifyConfig, later: DifyConfig): DifyCo
   return new Map([...earlier, ...later].toSorted(([a], [b]) => byteOrder(a, b)));
 }
 
+/** As Go reads a boolean. */
+export function isTrue(setting: DifySetting): boolean {
+  return ['1', 't', 'true'].includes(textOf(setting).toLowerCase());
+}
+
+export function textOf({ value }: DifySetting): string {
+  return typeof value === 'string' ? value : value.join(',');
+}
+
+export function listOf({ value }: DifySetting): readonly string[] {
+  return typeof value === 'string' ? value.split(',').map((element) => element.trim()) : value;
+}
+
 function hasOnlyComments(text: string): boolean {
   return text.split('\n').every((line) => /^\s*(?:#|$)/.test(line));
 }
@@ -124,7 +137,7 @@ function scalarOf(value: unknown): string | undefined {
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
 }
 
-function listOf(values: readonly unknown[]): readonly string[] | undefined {
+function elementsOfList(values: readonly unknown[]): readonly string[] | undefined {
   const texts = values.map((value) => (value === null ? '' : scalarOf(value)));
   const scalars = texts.filter((text) => text !== undefined);
   return scalars.length < texts.length ? undefined : scalars.filter((text) => text !== '');

@@ -1,6 +1,7 @@
 import type { Architecture } from '../base/architecture.ts';
-import type { DifyConfig, DifySetting, ImportNote } from './dify-config.ts';
+import { isTrue, listOf, textOf, type DifyConfig, type DifySetting, type ImportNote } from './dify-config.ts';
 import { debianParts, hostParts } from './dify-paths.ts';
+import { importNetwork } from './dify-network.ts';
 import { quotedWord } from './quoted-value.ts';
 
 /** What an import has to know of this machine and of system calls. */
@@ -42,6 +43,7 @@ export function importDify(config: DifyConfig, facts: ImportFacts): DifyImport {
   const outcomes = [...config.values()].map((setting) => outcomeOf(setting, facts));
   const limits = Object.assign({}, ...outcomes.map((outcome) => outcome.limits));
   const allow = outcomes.flatMap((outcome) => outcome.allow ?? []);
+  const network = importNetwork(config);
   const index = outcomes.find((outcome) => outcome.indexUrl !== undefined)?.indexUrl;
   const recipe = {
     name: facts.name,
@@ -50,10 +52,11 @@ export function importDify(config: DifyConfig, facts: ImportFacts): DifyImport {
     ...pythonPart(facts.requirements, index),
     sandbox: {
       syscalls: { profile: 'python', ...(allow.length > 0 && { allow }) },
+      ...network.recipe,
       limits: { wall: '5s', cpu: '5s', ...limits },
     },
   };
-  return { recipe, notes: [...outcomes.flatMap((outcome) => outcome.notes ?? []), ...base.notes] };
+  return { recipe, notes: [...outcomes.flatMap((outcome) => outcome.notes ?? []), ...network.notes, ...base.notes] };
 }
 
 function pythonPart(requirements: string | undefined, index: string | undefined): Record<string, unknown> {
@@ -77,6 +80,8 @@ function noted(text: string): Translation {
 
 const ofTheService = noted('is for the HTTP service, not for the image');
 const inTheBase: Translation = () => ({});
+/** By `importNetwork`, which looks at all of them together. */
+const inTheNetwork: Translation = () => ({});
 
 /** Every setting of dify-sandbox up to its 0.2.15 and of its main branch since. */
 const TRANSLATIONS: ReadonlyMap<string, Translation> = new Map([
@@ -97,14 +102,14 @@ const TRANSLATIONS: ReadonlyMap<string, Translation> = new Map([
     noted('images are not refreshed on a schedule: `rootcellar lock --upgrade` takes new versions'),
   ],
   ['nodejs_path', noted('images of this version have no Node.js')],
-  ['enable_network', network],
+  ['enable_network', inTheNetwork],
   ['enable_preload', preload],
   ['allowed_syscalls', allowedSyscalls],
   ['allowed_env_vars', noted('a run gets none of the variables of its host')],
-  ['proxy.socks5', noted('runs have no network')],
-  ['proxy.https', noted('runs have no network')],
-  ['proxy.http', noted('runs have no network')],
-  ['proxy.no_proxy', noted('runs have no network')],
+  ['proxy.socks5', inTheNetwork],
+  ['proxy.https', inTheNetwork],
+  ['proxy.http', inTheNetwork],
+  ['proxy.no_proxy', inTheNetwork],
 ]);
 
 function outcomeOf(setting: DifySetting, facts: ImportFacts): Outcome {
@@ -149,11 +154,6 @@ function updateInterval(setting: DifySetting): Outcome {
   return { notes: [{ setting, text }] };
 }
 
-function network(setting: DifySetting): Outcome {
-  if (!isTrue(setting)) return {};
-  return { notes: [{ setting, text: 'runs of this version have no network; the recipe says nothing of it' }] };
-}
-
 function preload(setting: DifySetting): Outcome {
   return isTrue(setting) ? ofTheServiceOutcome(setting) : {};
 }
@@ -186,17 +186,4 @@ function badValue(setting: DifySetting, fault: string): Outcome {
 function wholeNumber(setting: DifySetting): number | undefined {
   const text = textOf(setting);
   return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
-}
-
-/** As Go reads a boolean. */
-function isTrue(setting: DifySetting): boolean {
-  return ['1', 't', 'true'].includes(textOf(setting).toLowerCase());
-}
-
-function textOf({ value }: DifySetting): string {
-  return typeof value === 'string' ? value : value.join(',');
-}
-
-function listOf({ value }: DifySetting): readonly string[] {
-  return typeof value === 'string' ? value.split(',').map((element) => element.trim()) : value;
 }

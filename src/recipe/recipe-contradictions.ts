@@ -23,6 +23,8 @@ const LISTS: readonly Path[] = [
   ['python', 'constraints'],
   ['python', 'cooldown', 'except'],
   ['trim'],
+  ['sandbox', 'network', 'proxy', 'allow'],
+  ['sandbox', 'network', 'host', 'no_proxy'],
   ['sandbox', 'syscalls', 'allow'],
   ['sandbox', 'syscalls', 'deny'],
 ];

@@ -10,6 +10,7 @@ import { DEFAULT_LIMITS } from './recipe.ts';
 import type { DebianBase, Limits, SandboxSettings, SharedObjects, SyscallSettings } from './recipe.ts';
 import { address, fileMode, imagePath, recipePath } from './recipe-paths.ts';
 import { libraryPattern, sharedObjectsSchema } from './library-names.ts';
+import { networkSchema } from './network-schema.ts';
 import { duration, size } from './recipe-quantities.ts';
 import { architecture, choice, count, debianPackage, word } from './recipe-values.ts';
 import { pythonSchema } from './python-schema.ts';
@@ -189,7 +190,7 @@ function sandboxSchema(vocabulary: SyscallVocabulary): z.ZodType<SandboxSettings
   return z
     .strictObject({
       syscalls: syscallsSchema(vocabulary).prefault({}),
-      network: choice(['none'], 'What a run may reach.', ['proxy', 'host']).optional(),
+      network: networkSchema().optional(),
       limits: limitsSchema().prefault({}),
       minimum_tier: choice(
         ['A', 'B', 'C', 'D'],

@@ -3,6 +3,7 @@ import type { Architecture } from '../base/architecture.ts';
 import type { Digest } from '../base/digest.ts';
 import type { ImagePath } from '../base/image-path.ts';
 import type { SourcePlace } from '../base/rootcellar-error.ts';
+import type { NetworkSettings } from './network.ts';
 import type { DirectRequirement } from './requirement.ts';
 
 /** A checked recipe: every value is in range, every file it names has been read. */
@@ -120,7 +121,7 @@ export interface RecipeSource {
 /** How code may run in the image. */
 export interface SandboxSettings {
   readonly syscalls: SyscallSettings;
-  readonly network: 'none';
+  readonly network: NetworkSettings;
   readonly limits: Limits;
   readonly minimumTier: Tier;
   /** That a cell has a /proc, of its own processes; left out where it has none. */

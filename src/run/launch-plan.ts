@@ -28,6 +28,8 @@ export interface LaunchPlan {
   /** Undefined where there can be none: then `watch` limits the run. */
   readonly cgroups: CgroupPlan | undefined;
   readonly watch?: WatchLimits | undefined;
+  /** How the program reaches others; undefined: it cannot. */
+  readonly network?: CellNetwork | undefined;
   /** BPF program: an array of little-endian `struct sock_filter`. */
   readonly filter: Uint8Array;
   /** Lets through, and records, what the filter would have reported: for trusted programs only. */
@@ -54,6 +56,17 @@ export interface WatchLimits {
   readonly memoryBytes: number;
   readonly processes: number;
 }
+
+export type CellNetwork =
+  | {
+      readonly kind: 'proxy';
+      /** Where the program finds it, on 127.0.0.1. */
+      readonly port: number;
+      /** Absolute path of the proxy's socket; undefined: the proxy itself listens on that port, in the network that the cell has. */
+      readonly socket: string | undefined;
+    }
+  /** The host's own; with the contents of `/etc/resolv.conf` and `/etc/hosts` for the cell. */
+  | { readonly kind: 'host'; readonly resolver: string; readonly hosts: string };
 
 export interface ProgramFile {
   /** One path component. */
@@ -136,6 +149,8 @@ const TAG = {
   file: 20,
   output: 21,
   proc: 22,
+  proxy: 24,
+  hostNetwork: 25,
 } as const;
 
 const MAGIC = 'RCELLAR\u0001';
@@ -173,6 +188,7 @@ export function encodePlan(plan: LaunchPlan): Uint8Array {
     record(TAG.filter, plan.filter),
     ...(plan.cgroups === undefined ? [] : cgroupRecords(plan.cgroups)),
     ...(plan.watch === undefined ? [] : [record(TAG.watch, watchBytes(plan.watch))]),
+    ...(plan.network === undefined ? [] : [networkRecord(plan.network)]),
     ...(plan.isTraced === true ? [record(TAG.trace, new Uint8Array())] : []),
     ...(plan.files ?? []).map(fileRecord),
     ...(plan.outputs === undefined ? [] : [outputRecord(plan.outputs)]),
@@ -264,6 +280,13 @@ function programBytes({ name, content }: ProgramFile): Buffer {
 function limitsBytes(limits: CellLimits): Buffer {
   const { wallMs, cpuMs, outputBytes, tmpBytes, tmpInodes, denials } = limits;
   return Buffer.concat([wallMs, cpuMs, outputBytes, tmpBytes, tmpInodes, denials].map(uint64));
+}
+
+function networkRecord(network: CellNetwork): Buffer {
+  if (network.kind === 'proxy')
+    return record(TAG.proxy, Buffer.concat([uint32(network.port), text('proxy socket', network.socket ?? '')]));
+  const files = [text('/etc/resolv.conf', network.resolver), text('/etc/hosts', network.hosts)];
+  return record(TAG.hostNetwork, Buffer.concat(files));
 }
 
 function resourceLimitBytes({ resource, soft, hard }: ResourceLimit): Buffer {

@@ -20,9 +20,11 @@ const SCOPED_SIGNALS = 6;
  * D: what acts on files and processes of the same user, which the cell shares with its host: modes, owners and times
  * of files, which Landlock does not guard; priorities; and signals to others, where Landlock does not scope them.
  */
-export function placedPolicy(policy: SyscallPolicy, { architecture, tier, landlock }: Placement): SyscallPolicy {
+export function placedPolicy(policy: SyscallPolicy, placement: Placement): SyscallPolicy {
+  const { architecture, tier, landlock, hasNetwork } = placement;
   if (tier === 'A' || tier === 'B') return policy;
-  const denied = new Set(tier === 'D' ? [...SOCKETS, ...FILE_METADATA, ...SCHEDULING] : SOCKETS);
+  const sockets = hasNetwork ? [] : SOCKETS;
+  const denied = new Set(tier === 'D' ? [...sockets, ...FILE_METADATA, ...SCHEDULING] : sockets);
   const kept = [...policy.rules].filter(([name]) => !denied.has(name));
   const pinned = tier === 'D' && landlock < SCOPED_SIGNALS ? signalRules(policy, architecture) : [];
   const rules = [...new Map([...kept, ...pinned])].toSorted(([a], [b]) => byteOrder(a, b));
@@ -32,6 +34,8 @@ export function placedPolicy(policy: SyscallPolicy, { architecture, tier, landlo
 export interface Placement {
   readonly architecture: Architecture;
   readonly tier: Tier;
+  /** Whether it may reach anybody; else no socket is made that could. */
+  readonly hasNetwork: boolean;
   /** ABI of the host. */
   readonly landlock: number;
 }

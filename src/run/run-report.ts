@@ -2,6 +2,7 @@ import type { Architecture } from '../base/architecture.ts';
 import type { Digest } from '../base/digest.ts';
 import type { Limits, Tier } from '../recipe/recipe.ts';
 import type { FrameFault } from './output-frames.ts';
+import type { RefusalReason } from './egress-rules.ts';
 
 export type RunStatus =
   | 'ok'
@@ -89,4 +90,16 @@ export type RunEvent =
   /** /tmp had no room left when the run was over. */
   | { readonly kind: 'disk_full' }
   | { readonly kind: 'killed_descendants'; readonly count: number }
+  /** What the guest asked its proxy for and did not get; `host` is the guest's word, cut and made harmless. */
+  | {
+      readonly kind: 'network_refused';
+      readonly host: string;
+      readonly port: number;
+      readonly reason: RefusalReason;
+      readonly count: number;
+    }
+  /** A host that the list allows, and that the guest asked for. */
+  | { readonly kind: 'network_contacted'; readonly host: string; readonly port: number; readonly count: number }
+  /** Requests beyond the first 64 different ones. */
+  | { readonly kind: 'network_uncounted'; readonly count: number }
   | { readonly kind: 'cleanup_unproven' };

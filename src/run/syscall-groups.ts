@@ -1,4 +1,5 @@
 import { ARGUMENT_RULES, CLONE_PROCESS_RULE } from './argument-rules.ts';
+import { HOST_RULES, PROXY_RULES } from './network-rules.ts';
 import { ALLOW, errno, type SyscallRule } from './syscall-rule.ts';
 
 /** Calls that belong together, with what a profile lets them do. */
@@ -83,6 +84,16 @@ export const SYSCALL_GROUPS: ReadonlyMap<string, SyscallGroup> = new Map([
       socket bind connect listen accept accept4 sendmmsg recvmmsg socketpair sendto recvfrom sendmsg recvmsg
       shutdown getsockname getpeername getsockopt setsockopt`,
     rules: new Map(),
+  }),
+  group('@proxy-client', {
+    reason: 'connections by TCP, to the proxy of a cell; with `network: proxy` it is there already',
+    calls: 'socket connect bind sendto sendmsg sendmmsg recvmmsg setsockopt',
+    rules: PROXY_RULES,
+  }),
+  group('@network-client', {
+    reason: 'connections by TCP and datagrams, without listening; with `network: host` it is there already',
+    calls: 'socket connect bind sendto sendmsg sendmmsg recvmmsg setsockopt',
+    rules: HOST_RULES,
   }),
   group('@probed', {
     reason: 'libraries try these and do without when the kernel says that they do not exist',

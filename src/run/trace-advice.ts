@@ -1,11 +1,12 @@
 import type { Architecture } from '../base/architecture.ts';
 import { byteOrder } from '../base/byte-order.ts';
+import type { NetworkSettings } from '../recipe/network.ts';
 import type { SyscallSettings } from '../recipe/recipe.ts';
 import { AUDIT_ARCHITECTURE, RETURN, type BpfInstruction } from './bpf.ts';
 import { DANGEROUS_CALLS } from './dangerous-calls.ts';
 import { compileFilter } from './filter-compiler.ts';
 import { simulateFilter } from './filter-simulator.ts';
-import { compilePolicy } from './policy.ts';
+import { networkPolicy } from './network-policy.ts';
 import type { TracedCall } from './status-reader.ts';
 import { SYSCALL_GROUPS } from './syscall-groups.ts';
 import { syscallName } from './syscall-tables.ts';
@@ -24,6 +25,8 @@ export interface NeededCall {
 export interface TraceQuestion {
   readonly calls: readonly TracedCall[];
   readonly settings: SyscallSettings;
+  /** None when undefined. */
+  readonly network?: NetworkSettings | undefined;
   readonly architecture: Architecture;
 }
 
@@ -32,12 +35,13 @@ export interface TraceQuestion {
  * danger, else a group that allows it under conditions which the traced arguments meet; a group that is there for one call
  * serves others too. Each suggestion is proved by the filter that would come of it.
  */
-export function traceAdvice({ calls, settings, architecture }: TraceQuestion): readonly NeededCall[] {
+export function traceAdvice({ calls, settings, network = 'none', architecture }: TraceQuestion): readonly NeededCall[] {
   const filters = new Map<string, readonly BpfInstruction[]>();
   const filterWith = (word: string): readonly BpfInstruction[] => {
     const known = filters.get(word);
     if (known !== undefined) return known;
-    const policy = compilePolicy({ ...settings, allow: [...settings.allow, word] }, architecture);
+    const syscalls = { ...settings, allow: [...settings.allow, word] };
+    const policy = networkPolicy({ syscalls, network }, architecture);
     const { instructions } = compileFilter(policy, architecture);
     filters.set(word, instructions);
     return instructions;

@@ -92,8 +92,11 @@ function packageText({ name, change, before = '', after = '' }: PackageDifferenc
 function ownFileReason(path: ImagePath, { packages, before, after }: ExplainedSides): Reason | undefined {
   if (!path.startsWith('.rootcellar/') && path !== '.rootcellar') return undefined;
   if (path.endsWith('.bpf')) {
-    const same = JSON.stringify(before.manifest?.sandbox.syscalls) === JSON.stringify(after.manifest?.sandbox.syscalls);
-    return { kind: 'generated', text: same ? 'made of the profile' : '`sandbox.syscalls` of the recipe changed' };
+    const [one, other] = [before.manifest?.sandbox, after.manifest?.sandbox];
+    if (JSON.stringify(one?.syscalls) !== JSON.stringify(other?.syscalls))
+      return { kind: 'generated', text: '`sandbox.syscalls` of the recipe changed' };
+    const isSame = JSON.stringify(one?.network) === JSON.stringify(other?.network);
+    return { kind: 'generated', text: isSame ? 'made of the profile' : '`sandbox.network` of the recipe changed' };
   }
   const text =
     packages.length > 0 ? 'tells of the packages and settings, which changed' : 'tells of the settings, which changed';

@@ -4,6 +4,7 @@ import type { Json } from '../base/canonical-json.ts';
 import type { Digest } from '../base/digest.ts';
 import { isDigest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import type { NetworkSettings, ProxyAddresses } from '../recipe/network.ts';
 import type { Limits, SandboxSettings, Tier } from '../recipe/recipe.ts';
 import type { Interpreter } from '../resolve/resolution.ts';
 import { listFrom, numberFrom, recordFrom, textFrom, textsFrom } from './json-shape.ts';
@@ -36,7 +37,7 @@ export function manifestJson(manifest: ToldManifest | ImageManifest): Json {
     ...rest,
     interpreter: interpreter === undefined ? undefined : { ...interpreter },
     trimmed: trimmed?.map(({ rule, files, bytes }) => ({ rule, files, bytes })),
-    sandbox: { ...sandbox, syscalls: { ...syscalls }, limits: { ...limits } },
+    sandbox: { ...sandbox, network: networkJson(sandbox.network), syscalls: { ...syscalls }, limits: { ...limits } },
   };
 }
 
@@ -110,10 +111,33 @@ function sandboxFrom(value: unknown): SandboxSettings {
       allow: textsFrom(syscalls['allow']),
       deny: textsFrom(syscalls['deny']),
     },
-    network: 'none',
+    network: networkFrom(record['network']),
     limits: limitsFrom(record['limits']),
     minimumTier: tierFrom(record['minimumTier']),
     ...(record['proc'] === true ? { proc: true } : {}),
+  };
+}
+
+function networkJson(network: NetworkSettings): Json {
+  if (network === 'none') return network;
+  if (network.mode === 'proxy') return { mode: network.mode, allow: network.allow };
+  return { mode: network.mode, proxies: { ...network.proxies } };
+}
+
+function networkFrom(value: unknown): NetworkSettings {
+  if (value === 'none') return value;
+  const record = recordFrom(value);
+  if (record['mode'] === 'proxy') return { mode: 'proxy', allow: textsFrom(record['allow']) };
+  if (record['mode'] === 'host') return { mode: 'host', proxies: proxiesFrom(recordFrom(record['proxies'])) };
+  throw new Error('its network is malformed');
+}
+
+function proxiesFrom(record: Readonly<Record<string, unknown>>): ProxyAddresses {
+  return {
+    ...(record['http'] === undefined ? {} : { http: textFrom(record['http']) }),
+    ...(record['https'] === undefined ? {} : { https: textFrom(record['https']) }),
+    ...(record['socks5'] === undefined ? {} : { socks5: textFrom(record['socks5']) }),
+    ...(record['noProxy'] === undefined ? {} : { noProxy: textsFrom(record['noProxy']) }),
   };
 }
 

@@ -31,6 +31,20 @@ function outputBody(...paths: readonly string[]): Buffer {
   return Buffer.concat([Buffer.alloc(12), ...paths.map((path) => Buffer.from(`${path}\0`))]);
 }
 
+/** The body of a record that tells of a proxy. */
+function networked(port: number, socket: string): Buffer {
+  const body = Buffer.alloc(4);
+  body.writeUInt32LE(port);
+  return Buffer.concat([body, Buffer.from(`${socket}\0`)]);
+}
+
+/** The body of a record that tells of a tier. */
+function tiered(number: number, place?: string): Buffer {
+  const body = Buffer.alloc(4);
+  body.writeUInt32LE(number);
+  return place === undefined ? body : Buffer.concat([body, Buffer.from(`${place}\0`)]);
+}
+
 describe('plan_decode() under ASan and UBSan', () => {
   let folder = '';
   beforeAll(() => {
@@ -105,6 +119,58 @@ describe('plan_decode() under ASan and UBSan', () => {
     const outputs = record(21, outputBody(...Array.from({ length: 65 }, (_, index) => `${index}`)));
     expect(decode([Buffer.concat([WHOLE, ...files.slice(1)])])).toEqual([OK]);
     expect(decode([Buffer.concat([WHOLE, ...files]), Buffer.concat([WHOLE, outputs])])).toEqual([TOO_MANY, TOO_MANY]);
+  });
+
+  it.each<[string, string, number, Buffer]>([
+    ['a proxy', OK, 24, networked(3128, '/run/proxy')],
+    ['a proxy on a port alone', OK, 24, networked(40_000, '')],
+    ['the network of the host', OK, 25, Buffer.from('nameserver 127.0.0.1\n\0\0')],
+    ['no port', BAD_VALUE, 24, networked(0, '/run/proxy')],
+    ['a port that needs privilege', BAD_VALUE, 24, networked(80, '/run/proxy')],
+    ['a port beyond all', BAD_VALUE, 24, networked(65_536, '/run/proxy')],
+    ['a socket that is no absolute path', BAD_VALUE, 24, networked(3128, 'proxy')],
+    ['a socket whose path is too long', BAD_VALUE, 24, networked(3128, `/${'x'.repeat(107)}`)],
+    ['a socket whose path is just not too long', OK, 24, networked(3128, `/${'x'.repeat(106)}`)],
+    ['something behind the socket', BAD_VALUE, 24, Buffer.concat([networked(3128, '/run/proxy'), Buffer.of(0)])],
+    ['one file of two', BAD_VALUE, 25, Buffer.from('x\0')],
+    ['too large a file', BAD_VALUE, 25, Buffer.from(`${'x'.repeat(65_537)}\0\0`)],
+    ['a tag that is nobody\u2019s', BAD_RECORD, 26, Buffer.alloc(0)],
+  ])('judges a plan with %s', (_, answer, tag, body) => {
+    expect(decode([Buffer.concat([WHOLE, record(tag, body)])])).toEqual([answer]);
+  });
+
+  it('refuses a plan with both a proxy and the network of the host', () => {
+    const both = [record(24, networked(3128, '/run/proxy')), record(25, Buffer.from('\0\0'))];
+    expect(decode([Buffer.concat([WHOLE, ...both])])).toEqual([INCOMPLETE]);
+  });
+
+  it.each<[string, string, Buffer]>([
+    ['tier B', OK, tiered(2)],
+    ['tier C', OK, tiered(3, '/slots')],
+    ['tier D', OK, tiered(4, '/run/1')],
+    ['no tier', BAD_VALUE, tiered(0)],
+    ['a tier beyond all', BAD_VALUE, tiered(5, '/x')],
+    ['a folder in tier A', BAD_VALUE, tiered(1, '/x')],
+    ['tier C without slots', BAD_VALUE, tiered(3)],
+    ['slots that are relative', BAD_VALUE, tiered(3, 'slots')],
+    ['a folder whose path leaves no room', BAD_VALUE, tiered(4, `/${'x'.repeat(3800)}`)],
+  ])('judges a plan of %s', (_, answer, body) => {
+    const plan = Buffer.from(encodePlan({ ...SMALL_PLAN, tier: 'A' }));
+    const own = record(18, tiered(1));
+    const at = plan.indexOf(own);
+    const changed = Buffer.concat([plan.subarray(0, at), record(18, body), plan.subarray(at + own.length)]);
+    expect(decode([changed])).toEqual([answer]);
+  });
+
+  it('wants either control groups or limits to watch', () => {
+    const watch = { memoryBytes: 1, processes: 1 };
+    const plans = [
+      encodePlan({ ...SMALL_PLAN, cgroups: undefined, watch }),
+      encodePlan({ ...SMALL_PLAN, cgroups: undefined }),
+      encodePlan({ ...SMALL_PLAN, watch }),
+      encodePlan({ ...SMALL_PLAN, cgroups: undefined, watch: { ...watch, memoryBytes: 0 } }),
+    ];
+    expect(decode(plans)).toEqual([OK, INCOMPLETE, INCOMPLETE, BAD_VALUE]);
   });
 
   it('refuses every beginning of a plan', () => {

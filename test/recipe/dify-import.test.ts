@@ -48,7 +48,7 @@ describe('importDify()', () => {
       architectures: ['amd64'],
       base: { debian: { suite: 'trixie', packages: ['ca-certificates', 'python3', 'tzdata'] } },
       python: { requirements: 'r.txt' },
-      sandbox: { syscalls: { profile: 'python' }, limits: { wall: '5s', cpu: '5s' } },
+      sandbox: { syscalls: { profile: 'python' }, network: 'host', limits: { wall: '5s', cpu: '5s' } },
     });
     expect(notesOf(imported)).toEqual([
       'app.port: is for the HTTP service, not for the image',
@@ -57,7 +57,7 @@ describe('importDify()', () => {
       'max_workers: is for the HTTP service, not for the image',
       'max_requests: is for the HTTP service, not for the image',
       'nodejs_path: images of this version have no Node.js',
-      'enable_network: runs of this version have no network; the recipe says nothing of it',
+      'enable_network: runs get the network of the host, as in dify-sandbox; `network: { proxy: { allow: [pypi.org] } }` lets them reach named hosts alone',
       'python_path: became the Python of Debian: `--base host` takes the one of a machine that has it',
     ]);
   });
@@ -65,6 +65,38 @@ describe('importDify()', () => {
   it('never repeats the value of a key or a proxy', () => {
     const imported = translate('app: { key: hunter2 }\nproxy: { http: "http://u:hunter2@p:3128" }\n');
     expect(JSON.stringify([imported.recipe, notesOf(imported)])).not.toContain('hunter2');
+  });
+
+  it.each([
+    [
+      'http: "http://p:3128", https: "http://q:3128", no_proxy: "localhost, .corp"',
+      { http: 'http://p:3128', https: 'http://q:3128', no_proxy: ['localhost', '.corp'] },
+      [],
+    ],
+    [
+      'socks5: "socks5://u:hunter2@p:1080", http: "http://p:3128"',
+      { socks5: 'socks5://${SOCKS5_PROXY_USER}:${SOCKS5_PROXY_PASSWORD}@p:1080' },
+      [
+        'proxy.http: has no effect beside `proxy.socks5`',
+        'proxy.socks5: its user and password became variables: export SOCKS5_PROXY_USER=… SOCKS5_PROXY_PASSWORD=… where runs are started',
+      ],
+    ],
+    ['https: "hunter2 is no address"', undefined, ['proxy.https: is no address of a proxy']],
+  ])('takes proxies over: %s', (proxies, host, notes) => {
+    const imported = translate(`enable_network: true\nproxy: { ${proxies} }\n`);
+    expect(imported.recipe['sandbox']).toMatchObject({ network: host === undefined ? 'host' : { host } });
+    expect(
+      notesOf(imported)
+        .filter((note) => note.startsWith('proxy.'))
+        .toSorted(),
+    ).toEqual(notes);
+    expect(JSON.stringify([imported.recipe, notesOf(imported)])).not.toContain('hunter2');
+  });
+
+  it('says that proxies mean nothing without a network', () => {
+    expect(notesOf(translate('proxy: { http: "http://p:3128", https: "" }\n'))).toEqual([
+      'proxy.http: has no effect: `enable_network` is off',
+    ]);
   });
 
   it('takes the worker time as wall-clock and processor limit; zero is five seconds', () => {

@@ -152,7 +152,7 @@ files:
   /a: {}
 sandbox:
   syscalls: { profile: pyton, allow: [sokcet, 59, write], deny: [write, "@net"] }
-  network: host
+  network: hots
   limits: { memory: 256, wall: 10, cpu: 5h30, tmp: 1B, processes: many, files: 3 }
 trim: [test, /usr/../x, docs, docs, 7]
 name: y
@@ -182,7 +182,7 @@ name: z
       '16:47 E_RECIPE_VALUE `sandbox.syscalls.allow[1]` must be a name, got `59` (write the name of the system call, such as `sched_setaffinity`: numbers differ between architectures)',
       '16:66 E_RECIPE_VALUE `write` is both allowed and denied (remove one of the two)',
       '16:73 E_RECIPE_VALUE `sandbox.syscalls.deny[1]` names the unknown group `@net` (write one of `@network`, `@threads`)',
-      '17:12 E_RECIPE_VALUE `sandbox.network` cannot be `"host"` yet: this version knows `none` only (write `none`)',
+      '17:12 E_RECIPE_VALUE `sandbox.network` must be one of `none`, `proxy`, `host`, got `"hots"` (did you mean `host`?)',
       '18:21 E_RECIPE_VALUE `sandbox.limits.memory` must be a size with a unit (B, KiB, MiB, GiB, KB, MB, GB), got `256` (write `256MiB`)',
       '18:32 E_RECIPE_VALUE `sandbox.limits.wall` must be a duration with a unit (ms, s, m, h, d), got `10` (write `10s`)',
       '18:41 E_RECIPE_VALUE `sandbox.limits.cpu` must be a duration with a unit (ms, s, m, h, d), got `"5h30"` (write for example `5s`)',

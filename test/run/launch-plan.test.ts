@@ -11,6 +11,10 @@ function encode(rest: readonly string[]): string {
   return text(encodePlan({ ...SMALL_PLAN, arguments: ['/x', ...rest] }));
 }
 
+function written(network: LaunchPlan['network']): string {
+  return text(encodePlan({ ...SMALL_PLAN, network }));
+}
+
 describe('encodePlan()', () => {
   it('writes magic, tags, lengths and values in little-endian order', () => {
     const bytes = encodePlan(SMALL_PLAN);
@@ -19,6 +23,15 @@ describe('encodePlan()', () => {
     expect(text(bytes)).toContain('\u0006\0\0\0\u000f\0\0\0\u0040\u000d\u0003\0\u0010\0\0\0/locks\0');
     expect(text(bytes)).toContain('\u0007\0\0\0\u000c\0\0\0main.py\0pass');
     expect(text(bytes)).toContain('\u000c\0\u0001\0\u0009\0\0\0/g/max\u00005\0');
+  });
+
+  it('writes how the program reaches others', () => {
+    const proxy = '\u0018\0\0\0\u0007\0\0\0\u0038\u000c\0\0/s\0';
+    expect(written({ kind: 'proxy', port: 3128, socket: '/s' })).toContain(proxy);
+    const alone = '\u0018\0\0\0\u0005\0\0\0\u0038\u000c\0\0\0';
+    expect(written({ kind: 'proxy', port: 3128, socket: undefined })).toContain(alone);
+    const host = '\u0019\0\0\0\u0006\0\0\0dns\0h\0';
+    expect(written({ kind: 'host', resolver: 'dns', hosts: 'h' })).toContain(host);
   });
 
   it('leaves the program out when there is none', () => {

@@ -18,6 +18,7 @@ function answer({ tier, landlock = 7, allow = [] }: Cell, name: string, first = 
     architecture: 'amd64',
     tier,
     landlock,
+    hasNetwork: false,
   });
   const { instructions } = compileFilter(policy, 'amd64');
   const number = syscallNumber('amd64', name) ?? -1;
@@ -29,7 +30,7 @@ describe('placedPolicy()', () => {
   it('leaves a cell with namespaces as it is', () => {
     const policy = compilePolicy({ profile: 'python', allow: ['@network'], deny: [] }, 'amd64');
     for (const tier of ['A', 'B'] as const) {
-      expect(placedPolicy(policy, { architecture: 'amd64', tier, landlock: 7 })).toBe(policy);
+      expect(placedPolicy(policy, { architecture: 'amd64', tier, landlock: 7, hasNetwork: false })).toBe(policy);
     }
   });
 
