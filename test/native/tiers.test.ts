@@ -46,10 +46,10 @@ describe.skipIf(CANNOT_SANDBOX)('a cell without all privileges', () => {
   afterAll(() => removeToyHost(host));
 
   /** The plan of a run in a tier, and the launcher with the rights that the tier has. */
-  async function inTier(tier: Tier, run: ToyRun): Promise<{ readonly plan: LaunchPlan; readonly cellPath: string }> {
-    const plan = await toyPlan(host, run);
+  async function inTier(tier: Tier, toy: ToyRun): Promise<{ readonly plan: LaunchPlan; readonly cellPath: string }> {
+    const plan = await toyPlan(host, toy);
     runs += 1;
-    const { memoryBytes = 64 * 1024 ** 2, processes = 32 } = run.limits ?? {};
+    const { memoryBytes = 64 * 1024 ** 2, processes = 32 } = toy.limits ?? {};
     const place = { A: undefined, B: undefined, C: join(host.folder, 'slots'), D: join(places, `run-${runs}`) }[tier];
     const path = tier === 'D' ? join(host.root, plan.arguments[0] ?? '') : (plan.arguments[0] ?? '');
     const own: Partial<LaunchPlan> = {

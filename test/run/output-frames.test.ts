@@ -84,7 +84,7 @@ function decoding(bytes: Buffer): ReturnType<typeof decodeFrames> | undefined {
   try {
     return decodeFrames(bytes);
   } catch (error) {
-    expect(String(error)).toContain('unreachable: `cell` sent');
-    return undefined;
+    if (String(error).includes('unreachable: `cell` sent')) return undefined;
+    throw error;
   }
 }
