@@ -106,7 +106,7 @@ void keeper_drain(struct keeper *keeper)
 		rows[ROW_LISTENER].fd = -1;
 		rows[ROW_INPUT].fd = -1;
 		rows[ROW_INPUT + 1].fd = -1;
-		if (ppoll(rows, ROWS, NULL, NULL) < 0 ||
+		if (ppoll(rows, keeper_row_count(keeper), NULL, NULL) < 0 ||
 		    rows[ROW_STATUS].revents != 0 ||
 		    rows[ROW_SIGNALS].revents != 0)
 			break;

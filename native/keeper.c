@@ -211,6 +211,12 @@ static void handle_rows(struct keeper *keeper, const struct pollfd *rows)
 		hear_init(keeper);
 }
 
+/* Without a proxy, the kernel need not look at the rows for one. */
+nfds_t keeper_row_count(const struct keeper *keeper)
+{
+	return keeper->bridge.listener < 0 ? ROW_BRIDGE : ROWS;
+}
+
 void keeper_watch(struct keeper *keeper)
 {
 	while (keeper->phase != PHASE_OVER) {
@@ -218,7 +224,7 @@ void keeper_watch(struct keeper *keeper)
 		struct timespec left = clocks_left(keeper);
 
 		keeper_fill_rows(keeper, rows);
-		if (ppoll(rows, ROWS, &left, NULL) < 0) {
+		if (ppoll(rows, keeper_row_count(keeper), &left, NULL) < 0) {
 			if (errno != EINTR)
 				keeper_fail(keeper, STEP_TIME, errno);
 			continue;

@@ -87,8 +87,9 @@ enum row {
 	ROWS = ROW_BRIDGE + BRIDGE_ROWS,
 };
 
-/* keeper.c: ROWS rows. */
+/* keeper.c: ROWS rows, of which the first keeper_row_count() are in use. */
 void keeper_fill_rows(const struct keeper *keeper, struct pollfd *rows);
+nfds_t keeper_row_count(const struct keeper *keeper);
 /* keeper.c: watches a cell until PHASE_OVER. */
 void keeper_watch(struct keeper *keeper);
 /* ending.c: kills the cell, proves it, and removes what was made for it. */

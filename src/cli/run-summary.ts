@@ -50,7 +50,7 @@ export function runSummary(report: RunReport): string {
   if (limit !== undefined) lines.push(limit);
   if (status === 'signal') lines.push(`the program was ended by ${signal ?? 'a signal'}`);
   if (status === 'cancelled') lines.push('the run was cancelled');
-  if (status !== 'ok') lines.push(...deniedLines(report));
+  if (status !== 'ok') lines.push(...deniedLines(report), ...refusedLines(report));
   if (report.events.some(({ kind }) => kind === 'pids_max') && status !== 'ok') {
     lines.push(`it reached its limit of ${limits.processes} processes and threads (\`processes\`)`);
   }
@@ -117,6 +117,19 @@ function deniedLines({ denied }: RunReport): readonly string[] {
     ? 'nothing allows calls by the rules of another architecture'
     : '`sandbox.syscalls.allow` in the recipe can add them';
   return [`denied system calls: ${calls}; ${remedy}`];
+}
+
+const MOST_REFUSED = 5;
+
+function refusedLines({ events }: RunReport): readonly string[] {
+  const refused = events.flatMap((event) => (event.kind === 'network_refused' ? [event] : []));
+  if (refused.length === 0) return [];
+  const shown = refused.slice(0, MOST_REFUSED).map(({ host, port, reason, count }) => {
+    const target = port === 0 ? host : `${host}:${port}`;
+    return `${target === '' ? 'a request' : target} (${reason.replaceAll('_', ' ')}) × ${count}`;
+  });
+  const more = refused.length > MOST_REFUSED ? `, and ${refused.length - MOST_REFUSED} more` : '';
+  return [`refused by its proxy: ${shown.join(', ')}${more}; --allow-host, or the recipe, can add hosts`];
 }
 
 function signalNumber(name: string | null): number {

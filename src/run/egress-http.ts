@@ -11,7 +11,7 @@ import { parseHost } from '../recipe/network-host.ts';
 import { connectTarget, joinSockets, type Egress, type Target } from './egress-connect.ts';
 import type { RefusalReason } from './egress-rules.ts';
 
-/** Of a request's head; Node answers 431 beyond. */
+/** Of a request's head, in bytes. */
 const LONGEST_HEAD = 16_384;
 const MOST_HEADERS = 100;
 
@@ -136,7 +136,7 @@ function forwardTargetOf(request: IncomingMessage): ForwardTarget | undefined {
   const [, written = ''] = /^http:\/\/([^/?#]*)/i.exec(text) ?? [];
   const target = readAuthority(written);
   const hosts = headerValues(request, 'host');
-  if (target === undefined || url.username !== '' || url.password !== '' || hosts.length > 1) return undefined;
+  if (target === undefined || hosts.length > 1) return undefined;
   const port = target.port ?? 80;
   const named = hosts[0] === undefined ? undefined : readAuthority(hosts[0]);
   const isOld = request.httpVersion === '1.0' && hosts.length === 0;

@@ -31,6 +31,9 @@ const EVENTS = [
   'disk_full',
   'killed_descendants',
   'cleanup_unproven',
+  'network_refused',
+  'network_contacted',
+  'network_uncounted',
 ] as const;
 
 const CASE = z.strictObject({
@@ -47,6 +50,8 @@ const CASE = z.strictObject({
     .optional(),
   allow: z.array(z.string()).default([]),
   limits: z.array(z.string()).default([]),
+  /** `{port}` in the hosts of a proxy is as in `arguments`. */
+  network: z.union([z.enum(['none', 'host']), z.array(z.string()).min(1)]).default('none'),
   /** `{canary}`, `{port}` and `{socket}` stand for a file, a TCP port and an abstract socket of the host. */
   arguments: z.array(z.string()).default([]),
   /** Bytes of stdin. */
@@ -69,6 +74,8 @@ const CASE = z.strictObject({
     mayHave: z.array(z.enum(EVENTS)).default([]),
     /** All names of denied system calls. */
     denied: z.array(z.string()).default([]),
+    /** Reasons for which the proxy refused something, each once. */
+    refused: z.array(z.string()).default([]),
     /** The whole of stdout, line by line. */
     prints: z.array(z.string()).optional(),
     stdout: z.string().optional(),

@@ -7,6 +7,7 @@ import { noProgress } from '../../src/base/progress.ts';
 import { RootcellarError } from '../../src/base/rootcellar-error.ts';
 import type { Architecture } from '../../src/base/architecture.ts';
 import { parseLimitSetting } from '../../src/recipe/limit-setting.ts';
+import { plainNetwork } from '../../src/recipe/network-schema.ts';
 import type { SyscallSettings } from '../../src/recipe/recipe.ts';
 import { compileFilter } from '../../src/run/filter-compiler.ts';
 import { compilePolicy } from '../../src/run/policy.ts';
@@ -108,10 +109,13 @@ export function start(
 }
 
 /** The same image, as a recipe with another policy would have given it. */
-function withPolicy(image: Image, syscalls: Pick<SyscallSettings, 'profile' | 'allow'>): Image {
-  const policy = compilePolicy({ ...syscalls, deny: [] }, ARCHITECTURE);
-  const filter = Buffer.from(compileFilter(policy, ARCHITECTURE).program).toString('base64');
-  return { ...image, manifest: manifestJson({ ...readManifest(image.manifest), filter }) };
+function withPolicy(image: Image, chosen: Pick<SyscallSettings, 'profile' | 'allow'>): Image {
+  const syscalls = { ...chosen, deny: [] };
+  const filter = Buffer.from(compileFilter(compilePolicy(syscalls, ARCHITECTURE), ARCHITECTURE).program).toString(
+    'base64',
+  );
+  const manifest = readManifest(image.manifest);
+  return { ...image, manifest: manifestJson({ ...manifest, filter, sandbox: { ...manifest.sandbox, syscalls } }) };
 }
 
 /** How an attack went: the report, or the code of the error with which it was refused. */
@@ -130,6 +134,7 @@ export async function runAttack(host: AttackHost, attack: AttackCase): Promise<O
     arguments: attack.arguments.map((word) => host.canaries.get(word) ?? word),
     input: Buffer.alloc(attack.input, 'x'),
     limits: attack.limits,
+    network: networkOf(host, attack),
     cancel: cancel.signal,
     ...(isCustom ? { syscalls: { profile, allow: attack.allow } } : {}),
   }).catch(refusal);
@@ -138,6 +143,11 @@ export async function runAttack(host: AttackHost, attack: AttackCase): Promise<O
   const report = await running.report;
   clearTimeout(timer);
   return { report, uid: (await running.facts()).uid };
+}
+
+function networkOf(host: AttackHost, { network }: AttackCase): RunRequest['network'] {
+  if (typeof network === 'string') return plainNetwork(network);
+  return { mode: 'proxy', allow: network.map((text) => text.replace('{port}', host.canaries.get('{port}') ?? '')) };
 }
 
 function refusal(error: unknown): Observed & { readonly refused: string } {

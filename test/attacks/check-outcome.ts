@@ -16,6 +16,8 @@ export function checkOutcome({ expect: wanted, ...attack }: AttackCase, observed
     wanted.events.toSorted(),
   );
   expect(report.denied.map(({ syscall }) => syscall).toSorted(), told).toEqual(wanted.denied.toSorted());
+  const reasons = new Set(report.events.flatMap((event) => ('reason' in event ? [event.reason] : [])));
+  expect([...reasons].toSorted(), told).toEqual(wanted.refused.toSorted());
   if (wanted.exitCode !== undefined) expect(report.exit_code, told).toBe(wanted.exitCode);
   if (wanted.signal !== undefined) expect(report.signal, told).toBe(wanted.signal);
   checkOutput(wanted, report);

@@ -22,7 +22,7 @@ const LAYERS: readonly (readonly [layer: string, vary: Variation, attacks: reado
   [
     'the filter',
     planned({ filter: toyFilter([process.arch === 'x64' ? 59 : 221]) }),
-    ['K6', 'K12', 'P14', 'X2', 'J2', 'J18'],
+    ['K6', 'K12', 'K12-proxy', 'K12-host', 'N4', 'P14', 'X2', 'J2', 'J18'],
   ],
   ['control groups', generous, ['P2', 'P11-slow']],
   ['the limit of processor time', limited({ cpuMs: 3_600_000, wallMs: 1000 }), ['P7']],

@@ -89,3 +89,12 @@ it('runSummary() names the first files of many', () => {
   expect(lines).toHaveLength(21);
   expect(lines.at(-1)).toBe('rootcellar: and 10 more files: --report FILE names them');
 });
+
+it('runSummary() of a run that failed tells what its proxy refused', () => {
+  const refused = { kind: 'network_refused', host: 'a.test', port: 443, reason: 'host_not_allowed', count: 2 } as const;
+  const events = [refused, { ...refused, host: '', port: 0, reason: 'bad_request', count: 1 } as const];
+  expect(runSummary({ ...REPORT, events })).toBe('');
+  expect(runSummary({ ...REPORT, events, status: 'error', exit_code: 1 })).toBe(
+    'rootcellar: refused by its proxy: a.test:443 (host not allowed) × 2, a request (bad request) × 1; --allow-host, or the recipe, can add hosts\n',
+  );
+});
