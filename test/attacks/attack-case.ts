@@ -56,6 +56,9 @@ const CASE = z.strictObject({
   arguments: z.array(z.string()).default([]),
   /** Bytes of stdin. */
   input: z.number().int().default(0),
+  /** Paths to take out of /tmp. */
+  outputs: z.array(z.string()).default([]),
+  proc: z.boolean().default(false),
   cancelAfterMs: z.number().int().optional(),
   times: z.number().int().min(1).default(1),
   /** The program is `attack.py` as it is, without the prelude. */
@@ -78,6 +81,10 @@ const CASE = z.strictObject({
     refused: z.array(z.string()).default([]),
     /** The whole of stdout, line by line. */
     prints: z.array(z.string()).optional(),
+    /** All files that were asked for and not taken, each `path: error`. */
+    notTaken: z.array(z.string()).default([]),
+    /** All files that were taken, each `path: bytes`. */
+    taken: z.array(z.string()).optional(),
     stdout: z.string().optional(),
     stderr: z.string().optional(),
   }),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -120,7 +120,8 @@ function withPolicy(image: Image, chosen: Pick<SyscallSettings, 'profile' | 'all
 
 /** How an attack went: the report, or the code of the error with which it was refused. */
 export type Observed =
-  | { readonly report: RunReport; readonly uid: number | undefined }
+  /** `odd`: what was taken out and should not be on a disk. */
+  | { readonly report: RunReport; readonly uid: number | undefined; readonly odd: readonly string[] }
   | { readonly refused: string; readonly message: string };
 
 export async function runAttack(host: AttackHost, attack: AttackCase): Promise<Observed> {
@@ -128,6 +129,8 @@ export async function runAttack(host: AttackHost, attack: AttackCase): Promise<O
   const { lang, profile = lang } = attack;
   const isCustom = profile !== lang || attack.allow.length > 0;
   const name = lang === 'node' ? 'attack.mjs' : 'attack.py';
+  const out = mkdtempSync(join(host.folder, 'out-'));
+  const outputs = attack.outputs.map((path, index) => ({ path, to: join(out, `${index}`) }));
   const running = await start(host, {
     image: lang === 'node' ? host.nodeImage : host.image,
     program: { kind: 'file', file: { name, content: attack.program } },
@@ -136,13 +139,34 @@ export async function runAttack(host: AttackHost, attack: AttackCase): Promise<O
     limits: attack.limits,
     network: networkOf(host, attack),
     cancel: cancel.signal,
+    proc: attack.proc,
+    ...(outputs.length === 0 ? {} : { outputs }),
     ...(isCustom ? { syscalls: { profile, allow: attack.allow } } : {}),
   }).catch(refusal);
   if ('refused' in running) return running;
   const timer = attack.cancelAfterMs === undefined ? undefined : setTimeout(() => cancel.abort(), attack.cancelAfterMs);
   const report = await running.report;
   clearTimeout(timer);
-  return { report, uid: (await running.facts()).uid };
+  const odd = oddFiles(out);
+  rmSync(out, { recursive: true });
+  return { report, uid: (await running.facts()).uid, odd };
+}
+
+/** Below the folder for what is taken out: what is no plain file or folder, and names that were not asked for. */
+function oddFiles(out: string): readonly string[] {
+  const odd: string[] = readdirSync(out).filter((name) => !/^\d{1,2}$/.test(name));
+  const folders = [Buffer.from(out)];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const name of readdirSync(folder, { encoding: 'buffer' })) {
+      const path = Buffer.concat([folder, Buffer.from('/'), name]);
+      const status = lstatSync(path);
+      if (status.isDirectory()) folders.push(path);
+      const isPlain = status.isFile() ? status.nlink === 1 : status.isDirectory();
+      const isOwn = status.uid === process.getuid?.() && [0o644, 0o755].includes(status.mode & 0o7777);
+      if (!isPlain || !isOwn) odd.push(`${status.mode.toString(8)} ${path.toString('latin1')}`);
+    }
+  }
+  return odd;
 }
 
 function networkOf(host: AttackHost, { network }: AttackCase): RunRequest['network'] {

@@ -21,6 +21,7 @@ vi.mock(import('../../src/run/launch-cell.ts'), async (original) => {
 const CASES = attackCases(ARCHITECTURE).filter(
   ({ architectures, tiers }) => architectures.includes(ARCHITECTURE) && tiers.includes('A'),
 );
+const EMPTY = new Uint8Array();
 const IDENTITIES = { firstUid: 1_800_000_000, count: 64 };
 const LIMITS = ['wall=20s', 'cpu=20s'];
 
@@ -144,7 +145,7 @@ describe.skipIf(CANNOT_SANDBOX)('attacks, tier A', () => {
         const numbers = Array.from({ length: 20 }, (_, number) => `run ${number}`);
         const runs = numbers.map(async (word) => {
           const running = await start(host, { program: { kind: 'code', code }, arguments: [word], limits: LIMITS });
-          return { report: await running.report, uid: (await running.facts()).uid };
+          return { report: await running.report, uid: (await running.facts()).uid, odd: [] };
         });
         const all = await Promise.all(runs);
         expect(all.map(({ report }) => report.stdout)).toEqual(numbers.map((word) => `${word}\n`));
@@ -162,6 +163,13 @@ describe.skipIf(CANNOT_SANDBOX)('attacks, tier A', () => {
     ['F22 Python’s path', { environment: { PYTHONPATH: '/tmp' } }, 'E_POLICY'],
     ['F22 Node.js', { environment: { NODE_OPTIONS: '--require /tmp/x' } }, 'E_POLICY'],
     ['F22 the search for programs', { environment: { PATH: '/tmp' } }, 'E_POLICY'],
+    ['F12 a file above the working directory', { files: [{ path: '../x', content: EMPTY }] }, 'E_USAGE'],
+    ['F12 a file in a folder of the image', { files: [{ path: '/etc/passwd', content: EMPTY }] }, 'E_USAGE'],
+    ['F12 a file with a zero in its name', { files: [{ path: 'a\0b', content: EMPTY }] }, 'E_USAGE'],
+    ['F12 a file of more than /tmp holds', { files: [{ path: 'a', content: Buffer.alloc(70e6) }] }, 'E_USAGE'],
+    ['F12 an output above the working directory', { outputs: [{ path: '../../etc', to: '/tmp/x' }] }, 'E_USAGE'],
+    ['F12 an output by a descriptor', { outputs: [{ path: '/proc/self/fd/7', to: '/tmp/x' }] }, 'E_USAGE'],
+    ['F12 an output in the place of a folder', { outputs: [{ path: 'x', to: '/etc' }] }, 'E_USAGE'],
     ['P18 a name with `=`', { environment: { 'A=B': '1' } }, 'E_USAGE'],
     ['P18 a name with a line feed', { environment: { 'A\nB': '1' } }, 'E_USAGE'],
     ['P18 a name with a zero', { environment: { 'A\0B': '1' } }, 'E_USAGE'],

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { RunReport } from '../../src/run/run-report.ts';
+import type { RunReport, TakenFile } from '../../src/run/run-report.ts';
 import type { AttackCase } from './attack-case.ts';
 import type { Observed } from './attack-host.ts';
 
@@ -21,6 +21,15 @@ export function checkOutcome({ expect: wanted, ...attack }: AttackCase, observed
   if (wanted.exitCode !== undefined) expect(report.exit_code, told).toBe(wanted.exitCode);
   if (wanted.signal !== undefined) expect(report.signal, told).toBe(wanted.signal);
   checkOutput(wanted, report);
+  checkFiles(wanted, report.files ?? []);
+  expect(observed.odd).toEqual([]);
+}
+
+function checkFiles(wanted: AttackCase['expect'], files: readonly TakenFile[]): void {
+  const notTaken = files.flatMap(({ path, error }) => (error === undefined ? [] : [`${path}: ${error}`]));
+  expect(notTaken.toSorted()).toEqual(wanted.notTaken.toSorted());
+  const taken = files.flatMap(({ path, bytes, error }) => (error === undefined ? [`${path}: ${bytes}`] : []));
+  if (wanted.taken !== undefined) expect(taken.toSorted()).toEqual(wanted.taken.toSorted());
 }
 
 function checkOutput(wanted: AttackCase['expect'], report: RunReport): void {

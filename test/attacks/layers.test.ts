@@ -35,6 +35,19 @@ const LAYERS: readonly (readonly [layer: string, vary: Variation, attacks: reado
   ['Landlock', built('landlock.c', 'if (version == 0 &&', 'if (version >= 0 &&'), ['N3-any']],
   ['the pid namespace', built('cell.c', 'CLONE_NEWNS | CLONE_NEWPID |', 'CLONE_NEWNS |'), ['P9']],
   ['a /tmp without programs', built('root.c', '0 : MOUNT_ATTR_NOEXEC', '0 : 0'), ['J4']],
+  [
+    'looking beneath /tmp only',
+    built(
+      'outputs.c',
+      `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+\t\t\t      RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV`,
+      '0',
+    ),
+    ['F13-out'],
+  ],
+  ['the limit of entries', built('outputs.c', 'if (taking->entries_left > 0) {', 'if (true) {'), ['F13-many']],
+  ['a /proc of processes only', built('root.c', '"subset", "pid"', '"hidepid", "invisible"'), ['F6-proc']],
+  ['a /proc of own processes only', built('root.c', '"hidepid", "invisible"', '"hidepid", "off"'), ['F3-proc']],
   ['own devices', built('root.c', '{ "null", 3 },', '{ "null", 3 }, { "mem", 1 },'), ['F16']],
 ];
 

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { noProgress } from '../../src/base/progress.ts';
-import { RUN_FOLDER } from '../../src/cell-host.ts';
+import { runFolder } from '../../src/cell-host.ts';
 import type { RunReport } from '../../src/run/run-report.ts';
 import { startProgram, type RunningProgram, type RunRequest } from '../../src/run-program.ts';
 import type { Image } from '../../src/store/image-record.ts';
@@ -90,7 +90,7 @@ describe.skipIf(CANNOT_SANDBOX)('a run and its network', () => {
 
   async function run(code: string, own: Partial<RunRequest>): Promise<RunReport> {
     const report = await (await start(code, own)).report;
-    expect(readdirSync(RUN_FOLDER).filter((name) => name.startsWith('proxy-'))).toEqual([]);
+    expect(readdirSync(runFolder()).filter((name) => name.startsWith('proxy-'))).toEqual([]);
     return report;
   }
 
@@ -276,11 +276,11 @@ while answer.read(65536):
     cancel.abort();
     expect((await running.report).status).toBe('cancelled');
     await vi.waitUntil(() => open.size === 0, { timeout: 20_000 });
-    expect(readdirSync(RUN_FOLDER).filter((name) => name.startsWith('proxy-'))).toEqual([]);
+    expect(readdirSync(runFolder()).filter((name) => name.startsWith('proxy-'))).toEqual([]);
   });
 
   it('removes what the proxy of a killed process has left, and nothing of a living one', async () => {
-    const [dead, living] = ['proxy-dead', 'proxy-living'].map((name) => join(RUN_FOLDER, name));
+    const [dead, living] = ['proxy-dead', 'proxy-living'].map((name) => join(runFolder(), name));
     if (dead === undefined || living === undefined) throw new Error('unreachable');
     for (const place of [dead, living]) mkdirSync(place, { recursive: true });
     const program = `require('net').createServer().listen(${JSON.stringify(join(dead, 'socket'))}, () => console.log('listening'))`;
@@ -292,7 +292,7 @@ while answer.read(65536):
     await new Promise<void>((resolve) => void server.listen(join(living, 'socket'), resolve));
     const running = await start('pass', allow('example.org'));
     await running.report;
-    expect(readdirSync(RUN_FOLDER).filter((name) => name.startsWith('proxy-'))).toEqual(['proxy-living']);
+    expect(readdirSync(runFolder()).filter((name) => name.startsWith('proxy-'))).toEqual(['proxy-living']);
     server.close();
     rmSync(living, { recursive: true });
   });

@@ -1,0 +1,15 @@
+os.symlink("/etc/passwd", "/tmp/result")
+os.symlink("/etc", "/tmp/etc")
+os.symlink("../../../../etc/passwd", "/tmp/up")
+os.symlink("/dev/urandom", "/tmp/device")
+os.symlink("loop", "/tmp/loop")
+os.mkfifo("/tmp/fifo")
+attempt("device", lambda: os.mknod("/tmp/null", 0o20666, os.makedev(1, 3)))
+open("/tmp/good", "w").write("good")
+os.chmod("/tmp/good", 0o6777)
+os.link("/tmp/good", "/tmp/hard")
+attempt("of the image", lambda: os.link("/etc/passwd", "/tmp/passwd"))
+for name in ("sparse", "second"):
+    with open("/tmp/" + name, "wb") as file:
+        attempt(name, lambda: os.ftruncate(file.fileno(), 2**40))
+        os.ftruncate(file.fileno(), 2**26 - 8)
