@@ -12,6 +12,8 @@ export async function endProcess(status: number): Promise<never> {
 /** Also when it cannot be written: then the listener of its errors has been told. */
 function written(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
-    stream.write('', () => setImmediate(resolve));
+    // Even nothing cannot be written to a full device: so only where something waits.
+    if (stream.writableLength === 0) setImmediate(resolve);
+    else stream.write('', () => setImmediate(resolve));
   });
 }
