@@ -8,11 +8,12 @@ import { explainFile } from './explain-file.ts';
 import { explainLibrary } from './explain-library.ts';
 import { explainModule } from './explain-module.ts';
 import { explainPackage } from './explain-package.ts';
+import { explainGroup, explainSyscall } from './explain-syscall.ts';
 import { KNOWN_MODULES } from './assemble/module-packages.ts';
 import { nameOf } from './base/image-path.ts';
 import type { SandboxSettings } from './recipe/recipe.ts';
-import { networkPolicy } from './run/network-policy.ts';
-import { syscallNames, syscallNumber } from './run/syscall-tables.ts';
+import { SYSCALL_GROUPS } from './run/syscall-groups.ts';
+import { syscallNames } from './run/syscall-tables.ts';
 
 /** An image to be asked about, whole or as it would have been. */
 export interface ExplainedImage {
@@ -29,7 +30,7 @@ export interface ExplainedImage {
 
 /** One meaning of the word that was asked about. */
 export interface Story {
-  readonly kind: 'library' | 'module' | 'file' | 'package' | 'syscall';
+  readonly kind: 'library' | 'module' | 'file' | 'package' | 'syscall' | 'group';
   /** For people, a line each. */
   readonly lines: readonly string[];
   readonly facts: { readonly [key: string]: Json | undefined };
@@ -48,7 +49,7 @@ export interface Explanation {
   readonly near: string | undefined;
 }
 
-/** Everything that `thing` is in an image: a library, a Python module, a file, a package, a system call; or would be. */
+/** Everything that `thing` is in an image: a library, a Python module, a file, a package, a system call or a group of them; or would be. */
 export async function explainThing(image: ExplainedImage, thing: string): Promise<Explanation> {
   const { tree, contents, architecture } = image;
   const cache = cachedLibraries({ tree, contents, architecture });
@@ -59,6 +60,7 @@ export async function explainThing(image: ExplainedImage, thing: string): Promis
     ...explainPackage(context, thing),
     ...explainModule(context, thing),
     ...explainSyscall(context, thing),
+    ...explainGroup(context, thing),
   ];
   return { stories: there, near: there.length > 0 ? undefined : closestWord(thing, wordsOf(context)) };
 }
@@ -67,20 +69,13 @@ function wordsOf({ tree, packages }: ExplainContext): readonly string[] {
   const libraries = [...tree.values()].flatMap((entry) =>
     /\.so(?:\.|$)/.test(entry.path) ? [nameOf(entry.path)] : [],
   );
-  return [...new Set([...packages.map(({ name }) => name), ...KNOWN_MODULES, ...libraries, ...syscallNames()])];
-}
-
-/** What a run of the image may do with a system call. */
-function explainSyscall({ sandbox, architecture, name }: ExplainContext, thing: string): readonly Story[] {
-  if (syscallNumber(architecture, thing) === undefined) return [];
-  const { profile, rules } = networkPolicy(sandbox, architecture);
-  const own = rules.get(thing);
-  const isAllowed = own?.some(({ action }) => action.kind === 'allow') === true;
-  const verdict =
-    own === undefined || !isAllowed ? 'denied' : own.length === 1 ? 'allowed' : 'allowed for some arguments';
-  const lines = [
-    `${thing}: a system call, ${verdict} in cells of ${name} by profile \`${profile}\``,
-    ...(isAllowed ? [] : [`  to allow it, add ${thing} to \`sandbox.syscalls.allow\` of the recipe`]),
+  return [
+    ...new Set([
+      ...packages.map(({ name }) => name),
+      ...KNOWN_MODULES,
+      ...libraries,
+      ...syscallNames(),
+      ...SYSCALL_GROUPS.keys(),
+    ]),
   ];
-  return [{ kind: 'syscall', lines, facts: { name: thing, profile, verdict } }];
 }

@@ -17,6 +17,7 @@ import type { CompletedRecipe, Completion } from '../add-missing-libraries.ts';
 import { missingLockfile } from './lock-verb.ts';
 import { outputPaths, type OutputPaths } from './output-paths.ts';
 import { knownLockfile, knownRecipe, withPipeline } from './pipeline.ts';
+import { warnOfRecipe } from './policy-warnings.ts';
 
 /** `rootcellar build`, `build-rootfs`. */
 export async function buildVerb(context: CommandContext, path: string, flags: BuildFlags): Promise<number> {
@@ -24,6 +25,7 @@ export async function buildVerb(context: CommandContext, path: string, flags: Bu
   const recipe = await knownRecipe(path, context);
   const architectures = wantedArchitectures(recipe, flags.arch);
   const outputs = await outputPaths({ output: flags.output, name: recipe.name, architectures });
+  await warnOfRecipe(recipe, context.reporter.progress);
   for (const image of await withPipeline(context, (pipeline) =>
     buildAll(recipe, { architectures, outputs, flags }, pipeline),
   )) {

@@ -8,6 +8,7 @@ import { wantedArchitectures } from './architectures.ts';
 import type { CommandContext } from './command-context.ts';
 import type { LockFlags } from './command-line.ts';
 import { openRecipe, withPipeline } from './pipeline.ts';
+import { warnOfRecipe } from './policy-warnings.ts';
 
 /** `rootcellar lock`. Throws E_LOCK_MISSING and E_LOCK_DRIFT with `--check`. */
 export async function lockVerb(context: CommandContext, path: string, flags: LockFlags): Promise<number> {
@@ -21,6 +22,7 @@ export async function lockVerb(context: CommandContext, path: string, flags: Loc
     context.reporter.result(`${lockfile}: matches its recipe\n`, { lockfile, matches: true });
     return 0;
   }
+  await warnOfRecipe(recipe, context.reporter.progress);
   const { lockRecipe } = await import('../lock-recipe.ts');
   const upgrade = flags.upgrade === true ? 'all' : (flags.upgradePackage ?? 'none');
   const { lock, isChanged } = await withPipeline(context, (pipeline) =>

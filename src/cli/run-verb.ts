@@ -5,6 +5,7 @@ import { RootcellarError } from '../base/rootcellar-error.ts';
 import { formatSize } from '../base/units.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
+import { locateRecipe } from '../recipe/recipe-location.ts';
 import { TIERS, type Limits, type Tier } from '../recipe/recipe.ts';
 import { parseVariable } from '../run/cell-environment.ts';
 import type { ForwardedSignal } from '../run/launch-cell.ts';
@@ -12,11 +13,13 @@ import type { RunReport } from '../run/run-report.ts';
 import type { Program } from '../program-words.ts';
 import { startProgram, type RunningProgram } from '../run-program.ts';
 import { readManifest } from '../store/image-manifest.ts';
+import type { Image } from '../store/image-record.ts';
 import type { CommandContext, CommonFlags } from './command-context.ts';
 import type { RunFlags } from './command-line.ts';
-import { namedImage } from './named-image.ts';
+import { isRecipe, namedImage } from './named-image.ts';
 import { withPipeline } from './pipeline.ts';
 import { networkSetting } from './network-flags.ts';
+import { warnOfImage, warnOfRecipe } from './policy-warnings.ts';
 import { LARGEST_INPUT, readProgram } from './program-file.ts';
 import { fileOf, outputOf } from './run-files.ts';
 import { failureText, lossText, runSummary, runStatus } from './run-summary.ts';
@@ -41,6 +44,7 @@ export async function runProgramVerb(context: CommandContext, { image, words, fl
   const captures = flags.json === true;
   const { report, lastSignal } = await withPipeline(context, async (pipeline) => {
     const found = await namedImage(image, captures ? quiet(pipeline) : pipeline);
+    await warn(image, found, pipeline);
     const input = captures ? await readInput(process.stdin, context.signal) : undefined;
     context.signal.throwIfAborted();
     const cancel = new AbortController();
@@ -71,6 +75,14 @@ export async function runProgramVerb(context: CommandContext, { image, words, fl
   if (captures) process.stdout.write(`${canonicalJson(reportJson(report))}\n`);
   else process.stderr.write(flags.quiet === true ? failureText(report.error) + lossText(report) : runSummary(report));
   return runStatus(report, lastSignal);
+}
+
+/** Of what the image's settings allow and should not; of a recipe, the place is told too. */
+async function warn(word: string, { name, manifest }: Image, { progress }: PipelineContext): Promise<void> {
+  const { sandbox } = readManifest(manifest);
+  if (!isRecipe(word)) return warnOfImage(name, sandbox, progress);
+  const { file } = await locateRecipe(word);
+  await warnOfRecipe({ file, sandbox }, progress);
 }
 
 /** With `--json`, stdout holds the report alone; only warnings may come before it. */

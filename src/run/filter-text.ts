@@ -23,6 +23,24 @@ export function policyText(policy: SyscallPolicy, architecture: Architecture): s
   return sections.map((text) => `${text}\n`).join('');
 }
 
+export interface CallVerdict {
+  readonly verdict: 'allowed' | 'allowed for some arguments' | 'denied';
+  /** What the verdict leaves open: for which arguments, and how the others are answered; undefined when nothing. */
+  readonly detail: string | undefined;
+}
+
+/** What a program may do with one call, and how it is told that it may not. */
+export function callVerdict(policy: SyscallPolicy, name: string): CallVerdict {
+  const rules = policy.rules.get(name);
+  const action = rules === undefined ? policy.otherwise : actionAtOnce(rules);
+  if (rules === undefined || action !== undefined) {
+    if (action?.kind === 'allow') return { verdict: 'allowed', detail: undefined };
+    return { verdict: 'denied', detail: action?.kind === 'errno' ? `${action.name}, not reported` : 'EPERM, reported' };
+  }
+  const isAllowed = rules.some((rule) => rule.action.kind === 'allow');
+  return { verdict: isAllowed ? 'allowed for some arguments' : 'denied', detail: partText(policy, rules) };
+}
+
 /** The action of a call whose arguments do not matter. */
 function actionAtOnce(rules: readonly SyscallRule[]): SyscallAction | undefined {
   const [first] = rules;
