@@ -1,8 +1,11 @@
-/* Leaves two processes behind, in a session of their own, holding stdout. */
+/*
+ * Leaves two processes behind, in a session of their own, holding stdout; with
+ * an argument, it stays too.
+ */
 #include <sys/wait.h>
 #include <unistd.h>
 
-int main(void)
+int main(int count, char **words)
 {
 	for (int i = 0; i < 2; i++) {
 		pid_t child = fork();
@@ -16,5 +19,8 @@ int main(void)
 		}
 		waitpid(child, NULL, 0);
 	}
+	(void)words;
+	while (count > 1)
+		pause();
 	return write(1, "left\n", 5) == 5 ? 0 : 4;
 }
