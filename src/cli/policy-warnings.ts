@@ -1,3 +1,4 @@
+import { networkMode } from '../recipe/network.ts';
 import type { Progress } from '../base/progress.ts';
 import { elementPlace } from '../recipe/element-place.ts';
 import type { Recipe, SandboxSettings } from '../recipe/recipe.ts';

@@ -36,7 +36,7 @@ describe.skipIf(CANNOT_SANDBOX)('killed at any moment', () => {
 
   /** What of all runs is there, control groups aside: those, a later run sweeps. */
   function alive(plan: LaunchPlan): readonly string[] {
-    const left = leftovers(host, plan).filter((thing) => !plan.cgroups.directories.includes(thing));
+    const left = leftovers(host, plan).filter((thing) => !(plan.cgroups?.directories ?? []).includes(thing));
     return [...left, ...launchers(host).map((pid) => `launcher or first process ${pid}`)];
   }
 
@@ -52,7 +52,8 @@ describe.skipIf(CANNOT_SANDBOX)('killed at any moment', () => {
 
   async function untilSwept(plan: LaunchPlan): Promise<readonly string[]> {
     const end = performance.now() + SETTLE_MS;
-    const made = (): readonly string[] => plan.cgroups.directories.filter((directory) => existsSync(directory));
+    const made = (): readonly string[] =>
+      (plan.cgroups?.directories ?? []).filter((directory) => existsSync(directory));
     while (made().length > 0 && performance.now() < end) {
       await sweepCgroups(await probeCgroups(), { prefix: basename(host.folder), madeBefore: Number.MAX_SAFE_INTEGER });
       await pause(2);

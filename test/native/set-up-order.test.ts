@@ -63,8 +63,9 @@ describe.skipIf(CANNOT_SANDBOX || process.arch !== 'x64')('the order of system c
     const names = known.map(([, name]) => name ?? '');
     for (const rows of [INIT, MAIN]) {
       const told = (rows ?? []).flatMap(({ steps }) => steps).filter((step, at, all) => step !== all[at - 1]);
-      const first = told[0] ?? '';
-      expect(told).toEqual(names.slice(names.indexOf(first), names.indexOf(first) + told.length));
+      // Of those that only some cells have, other tables tell.
+      expect(told).toEqual(names.filter((name) => told.includes(name)));
+      expect(told.length).toBeGreaterThan(8);
     }
     for (const { steps } of KEEPER ?? []) for (const step of steps) expect(names).toContain(step);
   });
