@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 void bridge_start(struct bridge *bridge, int listener, const char *socket)
 {
@@ -127,4 +128,18 @@ void bridge_end(struct bridge *bridge)
 		forget(&bridge->rows[i]);
 	system_close(bridge->listener);
 	bridge->listener = -1;
+}
+
+/* Both may be gone already, and a folder with more in it is not the proxy's. */
+void bridge_remove(const char *socket)
+{
+	struct sockaddr_un room = { .sun_family = AF_UNIX };
+	char *end;
+
+	strncpy(room.sun_path, socket, sizeof(room.sun_path) - 1);
+	end = strrchr(room.sun_path, '/');
+	if (unlink(socket) < 0 || end == NULL || end == room.sun_path)
+		return;
+	*end = '\0';
+	(void)rmdir(room.sun_path);
 }

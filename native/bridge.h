@@ -32,5 +32,7 @@ void bridge_poll(const struct bridge *bridge, struct pollfd *rows);
 void bridge_move(struct bridge *bridge, const struct pollfd *rows);
 /* Ends every connection: whom they were for is dead. */
 void bridge_end(struct bridge *bridge);
+/* Removes a proxy's socket and its folder: who made them may be dead, too. */
+void bridge_remove(const char *socket);
 
 #endif

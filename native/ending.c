@@ -75,6 +75,8 @@ void keeper_clean_up(struct keeper *keeper)
 	bool is_dead = is_placed ? end_family(keeper) : kill_cell(keeper);
 
 	bridge_end(&keeper->bridge);
+	if (keeper->plan->proxy_socket != NULL)
+		bridge_remove(keeper->plan->proxy_socket);
 	keeper->is_cell_dead = is_dead && keeper->init_pidfd >= 0;
 	keeper->is_tmp_full = !is_placed && is_full(keeper->tmp);
 	if (keeper->cgroup.plan != NULL)

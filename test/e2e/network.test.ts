@@ -14,11 +14,21 @@ import type { Image } from '../../src/store/image-record.ts';
 import { findImage } from '../../src/store/images.ts';
 import { Store } from '../../src/store/store.ts';
 import { CANNOT_SANDBOX } from '../native/toy-cell.ts';
-import { pythonImage, rootcellar, sharedHome } from '../support/command.ts';
+import { COMMAND, pythonImage, rootcellar, sharedHome } from '../support/command.ts';
 import { toyCertificate } from '../support/toy-certificate.ts';
 
 const ARCHITECTURE = process.arch === 'x64' ? 'amd64' : 'arm64';
 const LARGE = 8 * 1024 ** 2;
+
+/** How many launchers a process has started. */
+function cellsOf(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return children.split(' ').filter((child) => child !== '').length;
+}
+
+function proxyFolders(): readonly string[] {
+  return readdirSync(runFolder()).filter((name) => name.startsWith('proxy-'));
+}
 
 function allow(...hosts: readonly string[]): Pick<RunRequest, 'network'> {
   return { network: { mode: 'proxy', allow: hosts } };
@@ -90,7 +100,7 @@ describe.skipIf(CANNOT_SANDBOX)('a run and its network', () => {
 
   async function run(code: string, own: Partial<RunRequest>): Promise<RunReport> {
     const report = await (await start(code, own)).report;
-    expect(readdirSync(runFolder()).filter((name) => name.startsWith('proxy-'))).toEqual([]);
+    expect(proxyFolders()).toEqual([]);
     return report;
   }
 
@@ -276,7 +286,7 @@ while answer.read(65536):
     cancel.abort();
     expect((await running.report).status).toBe('cancelled');
     await vi.waitUntil(() => open.size === 0, { timeout: 20_000 });
-    expect(readdirSync(runFolder()).filter((name) => name.startsWith('proxy-'))).toEqual([]);
+    expect(proxyFolders()).toEqual([]);
   });
 
   it('removes what the proxy of a killed process has left, and nothing of a living one', async () => {
@@ -292,9 +302,20 @@ while answer.read(65536):
     await new Promise<void>((resolve) => void server.listen(join(living, 'socket'), resolve));
     const running = await start('pass', allow('example.org'));
     await running.report;
-    expect(readdirSync(runFolder()).filter((name) => name.startsWith('proxy-'))).toEqual(['proxy-living']);
+    expect(proxyFolders()).toEqual(['proxy-living']);
     server.close();
     rmSync(living, { recursive: true });
+  });
+
+  it('leaves nothing of the proxy when the process that runs it is killed', async () => {
+    const words = ['run', 'python', '--allow-host', 'example.org', '-c', 'import time; time.sleep(50)'];
+    const child = spawn(process.execPath, [COMMAND, ...words], {
+      env: { ...process.env, ROOTCELLAR_HOME: sharedHome() },
+      stdio: 'ignore',
+    });
+    await vi.waitUntil(() => proxyFolders().length === 1 && cellsOf(child.pid ?? 0) > 0, { timeout: 30_000 });
+    child.kill('SIGKILL');
+    await expect.poll(proxyFolders, { timeout: 30_000 }).toEqual([]);
   });
 
   it('with `host` finds hosts by name as this machine does, in a cell that is read-only all the same', async () => {
