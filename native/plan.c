@@ -420,7 +420,7 @@ enum plan_fault plan_decode(const unsigned char *bytes, size_t length,
 	struct cursor all = { bytes, length };
 	bool seen[PLAN_TAGS] = { false };
 
-	memset(plan, 0, sizeof(*plan));
+	memset(plan, 0, offsetof(struct plan, files));
 	plan->tier = TIER_A;
 	if (length < PLAN_MAGIC_LENGTH ||
 	    memcmp(bytes, PLAN_MAGIC, PLAN_MAGIC_LENGTH) != 0)

@@ -159,7 +159,6 @@ struct plan {
 	/* Without control groups the keeper measures; else both are zero. */
 	uint64_t watch_memory;
 	uint64_t watch_processes;
-	struct plan_file files[PLAN_FILES];
 	size_t file_count;
 	const char *outputs[PLAN_OUTPUTS];
 	size_t output_count;
@@ -171,6 +170,8 @@ struct plan {
 	bool is_host_network;
 	const char *resolver;		/* contents of files in /etc */
 	const char *hosts;
+	/* Last: only what is counted is ever touched. */
+	struct plan_file files[PLAN_FILES];
 };
 
 enum plan_fault {

@@ -143,7 +143,8 @@ function limitsText({ sandbox }: ImageManifest): string {
     `tmp ${formatSize(tmpBytes)}`,
     `open files ${openFiles}`,
   ];
-  return `limits: ${words.join(', ')}\nnetwork: ${networkText(sandbox.network)}\nleast isolation: tier ${sandbox.minimumTier}\n`;
+  const proc = sandbox.proc === true ? '/proc: of its own processes\n' : '';
+  return `limits: ${words.join(', ')}\nnetwork: ${networkText(sandbox.network)}\n${proc}least isolation: tier ${sandbox.minimumTier}\n`;
 }
 
 function syscallsText({ sandbox, architecture }: ImageManifest): string {

@@ -6,16 +6,17 @@ export type Variables = Readonly<Record<string, string>>;
 
 /**
  * Names that decide which code runs before the program does, and what happens with them. Sources: ld.so(8), "Environment";
- * the documentations of glibc's tunables, gconv and locales, of CPython's command line, Node.js, bash, Perl and Ruby.
+ * glibc's list of variables that set-user-ID programs ignore, the documentations of its tunables, gconv and locales, openssl-env(7), of CPython's command line, Node.js, bash, Perl and Ruby.
  */
 const REFUSED: readonly (readonly [RegExp, string])[] = [
   [/^LD_/, 'the loader obeys it'],
   [
-    /^(?:GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|MALLOC_.*|HOSTALIASES|RES_OPTIONS|LOCALDOMAIN|TZDIR)$/,
+    /^(?:GLIBC_TUNABLES|GCONV_PATH|GETCONF_DIR|NIS_PATH|RESOLV_HOST_CONF|LOCPATH|NLSPATH|MALLOC_.*|HOSTALIASES|RES_OPTIONS|LOCALDOMAIN|TZDIR)$/,
     'the C library obeys it',
   ],
   [/^PYTHON/, 'Python runs isolated and would not look at it'],
   [/^NODE_/, 'Node.js obeys it'],
+  [/^OPENSSL_/, 'OpenSSL loads the modules that it names'],
   [/^(?:BASH_ENV|ENV|BASHOPTS|SHELLOPTS|PS4|IFS|PERL5.*|PERLLIB|RUBYOPT|RUBYLIB)$/, 'interpreters obey it'],
   [/^(?:HOME|PATH|LANG|LC_.*|LANGUAGE|TMPDIR)$/, 'a cell has its own'],
 ];

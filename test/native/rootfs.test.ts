@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { breakRoot, CANNOT_SANDBOX, makeToyHost, removeToyHost, runToy, type ToyHost } from './toy-cell.ts';
@@ -33,6 +33,19 @@ describe.skipIf(CANNOT_SANDBOX)('a cell refuses a root filesystem', () => {
       const message = `root filesystem: has no directory \`/${name}\``;
       expect(verdict).toMatchObject({ status: 'rejected', error: { step: `root-${name}`, message } });
     });
+  });
+
+  it.each([
+    ['link', 'is a symbolic link'],
+    ['missing', 'has no directory'],
+    ['file', 'is not a directory'],
+  ] as const)('whose /proc is a %s, when a /proc is asked for', async (how, what) => {
+    const root = breakRoot(host, 'bin', 'missing');
+    if (how === 'link') symlinkSync('../../../proc', join(root, 'proc'));
+    if (how === 'file') writeFileSync(join(root, 'proc'), '');
+    const { verdict } = await runToy(host, { change: { root, hasProc: true } });
+    expect(verdict).toMatchObject({ status: 'rejected', error: { step: 'root-proc' } });
+    expect(verdict.error?.message).toContain(what);
   });
 
   it('that does not exist', async () => {

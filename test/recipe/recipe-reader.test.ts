@@ -91,6 +91,7 @@ sandbox:
   network: none
   limits: { memory: 1.5GiB, processes: 8, cpu: 1500ms, wall: 2m, output: 64KiB, tmp: 1GB, open_files: 64 }
   minimum_tier: A
+  proc: true
 `;
     expect(parseRecipe(text, READING).document).toStrictEqual({
       name: 'python-data',
@@ -131,6 +132,7 @@ sandbox:
           openFiles: 64,
         },
         minimumTier: 'A',
+        proc: true,
       },
     });
   });
