@@ -1,0 +1,181 @@
+// Runs very many cells, one after the other, in one process, and counts what is there before and after: descriptors and
+// memory of this process, processes of the cells' users and of the launcher, mounts, control groups, files. Needs root and
+// dist/; some minutes; not part of CI.
+//   node scripts/check-leaks.mjs                      10,000 runs of /bin/true and 2,000 of python -c pass
+//   node scripts/check-leaks.mjs --runs 500 --python 100
+import { execFileSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+
+/** @param {string} file */
+const load = async (file) => await import(new URL(`../dist/${file}`, import.meta.url).href);
+const { DEFAULT_LIMITS } = await load('recipe/recipe.js');
+const { cellLimits, resourceLimits } = await load('run/cell-limits.js');
+const { planCgroups } = await load('run/cgroup-plan.js');
+const { probeCgroups } = await load('run/cgroup-probe.js');
+const { compileFilter } = await load('run/filter-compiler.js');
+const { launchCell } = await load('run/launch-cell.js');
+const { compilePolicy } = await load('run/policy.js');
+const { judgeRun } = await load('run/verdict.js');
+
+const { values } = parseArgs({
+  options: { runs: { type: 'string', default: '10000' }, python: { type: 'string', default: '2000' } },
+});
+const ROOT = join(import.meta.dirname, '..');
+const ARCHITECTURE = process.arch === 'x64' ? 'amd64' : 'arm64';
+const FIRST_UID = 1_700_000_000;
+const UIDS = 16;
+/** Runs before the first count: by then everything is loaded, and the heap has its size. */
+const WARM = 300;
+
+const folder = mkdtempSync(join(tmpdir(), 'rootcellar-leaks-'));
+const cellPath = join(folder, 'cell');
+
+/** @typedef {{ readonly root: string, readonly words: readonly string[] }} Program */
+
+/** @returns {Program} */
+function trueProgram() {
+  const root = join(folder, 'root');
+  for (const name of ['bin', 'tmp', 'dev', 'run']) mkdirSync(join(root, name), { recursive: true });
+  writeFileSync(join(folder, 'true.c'), 'int main(void) { return 0; }\n');
+  execFileSync('gcc', ['-static', '-O1', '-o', join(root, 'bin/true'), join(folder, 'true.c')]);
+  return { root, words: ['/bin/true'] };
+}
+
+/** @returns {Program} */
+function pythonProgram() {
+  const [tar, root] = [join(folder, 'image.tar'), join(folder, 'image')];
+  const words = [
+    join(ROOT, 'dist/cli/main.js'),
+    'build',
+    join(ROOT, 'recipes/python'),
+    '--arch',
+    ARCHITECTURE,
+    '-o',
+    tar,
+  ];
+  execFileSync(process.execPath, words, {
+    env: { ROOTCELLAR_HOME: join(folder, 'store'), ...process.env },
+    stdio: 'pipe',
+  });
+  mkdirSync(root);
+  execFileSync('tar', ['-xf', tar, '-C', root]);
+  return { root, words: ['/usr/bin/python3', '-I', '-B', '-c', 'pass'] };
+}
+
+const filter = compileFilter(
+  compilePolicy({ profile: 'python', allow: [], deny: [] }, ARCHITECTURE),
+  ARCHITECTURE,
+).program;
+let started = 0;
+
+/** @param {Program} program */
+async function runOnce({ root, words }) {
+  started += 1;
+  const cgroups = planCgroups(await probeCgroups(), `${basename(folder)}-${started}`, DEFAULT_LIMITS);
+  const plan = {
+    root,
+    arguments: words,
+    environment: { LANG: 'C.UTF-8' },
+    workingDirectory: '/tmp',
+    hostname: 'cell',
+    program: undefined,
+    identities: { firstUid: FIRST_UID, count: UIDS, lockFile: join(folder, 'uids') },
+    limits: cellLimits(DEFAULT_LIMITS),
+    resourceLimits: resourceLimits(DEFAULT_LIMITS),
+    cgroups,
+    filter,
+  };
+  const { facts } = await launchCell({ plan, cellPath, stdio: 'capture' }).outcome;
+  const { status, events } = judgeRun({ facts, limits: DEFAULT_LIMITS, syscallName: () => undefined });
+  if (status !== 'ok' || events.length > 0) throw new Error(`run ${started}: ${status} ${JSON.stringify(events)}`);
+}
+
+/** @returns {Readonly<Record<string, number>>} */
+function counts() {
+  global.gc?.();
+  const { rss, heapUsed, external } = process.memoryUsage();
+  const groups = readFileSync('/proc/cgroups', 'utf8').trim().split('\n').slice(1);
+  return {
+    descriptors: readdirSync('/proc/self/fd').length,
+    'processes of cells': processes(),
+    mounts: readFileSync('/proc/self/mountinfo', 'utf8').split('\n').length - 1,
+    'own control groups': Number(
+      execFileSync('sh', ['-c', `find /sys/fs/cgroup -name '${basename(folder)}*' | wc -l`]),
+    ),
+    'control groups of the kernel': Math.max(...groups.map((line) => Number(line.split('\t')[2]))),
+    'files in /tmp': readdirSync(tmpdir()).length,
+    'files in /run':
+      readdirSync('/run').length + (existsSync('/run/rootcellar') ? readdirSync('/run/rootcellar').length : 0),
+    'files in the root': readdirSync(join(folder, 'root'), { recursive: true }).length,
+    'heap KiB': Math.round((heapUsed + external) / 1024),
+    'resident KiB': Math.round(rss / 1024),
+  };
+}
+
+/** Of the launcher, or with a user id of ours. */
+function processes() {
+  return readdirSync('/proc').filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      const uid = Number(/^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1]);
+      if (uid >= FIRST_UID && uid < FIRST_UID + UIDS) return true;
+      return readFileSync(`/proc/${name}/cmdline`, 'latin1').startsWith(cellPath);
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+/** What may be more afterwards: the rest of a heap that was not collected yet. */
+const SLACK = new Map([
+  ['heap KiB', 8192],
+  ['resident KiB', 32_768],
+  // Other programs of this machine have groups and files too.
+  ['control groups of the kernel', 8],
+  ['files in /tmp', 8],
+]);
+
+/**
+ * @param {string} name
+ * @param {Program} program
+ * @param {number} runs
+ */
+async function measure(name, program, runs) {
+  for (let run = 0; run < Math.min(WARM, runs); run += 1) await runOnce(program);
+  const before = counts();
+  const began = performance.now();
+  for (let run = 0; run < runs; run += 1) await runOnce(program);
+  const perRun = (performance.now() - began) / runs;
+  const after = counts();
+  console.log(`${name}: ${runs} runs, ${perRun.toFixed(1)} ms each`);
+  const rows = Object.keys(before).map((key) => ({ key, was: before[key] ?? 0, is: after[key] ?? 0 }));
+  const leaks = rows.filter(({ key, was, is }) => is > was + (SLACK.get(key) ?? 0));
+  for (const { key, was, is } of rows) console.log(`  ${key.padEnd(30)} ${was} → ${is}`);
+  for (const { key } of leaks) console.log(`  LEAK: ${key}`);
+  return leaks.length;
+}
+
+let leaks = 0;
+try {
+  execFileSync('make', ['-s', '-C', join(ROOT, 'native')], { stdio: 'pipe' });
+  copyFileSync(join(ROOT, 'native/build/cell'), cellPath);
+  leaks += await measure('/bin/true', trueProgram(), Number(values.runs));
+  if (Number(values.python) > 0) leaks += await measure('python -c pass', pythonProgram(), Number(values.python));
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+console.log(leaks === 0 ? 'no leak' : `${leaks} leaks`);
+process.exitCode = leaks === 0 ? 0 : 1;
