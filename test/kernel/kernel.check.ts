@@ -21,7 +21,7 @@ const TARGET: Target = {
   architecture: ARCHITECTURE,
   // Where Debian has it, of which recipes/python is made.
   interpreter: '/usr/bin/python3',
-  slowness: 12,
+  slowness: Number(process.env['KERNEL_SLOWNESS'] ?? 12),
 };
 /** Empty ones that guest-init.c needs, and that with the cases. */
 const FOLDERS = ['dev', 'proc', 'sys', 'run', 'out', 'cases'];
