@@ -23,14 +23,16 @@ const VERSION_ONE = new Map([
 ]);
 const VERSION_TWO = { directory: '/cg', controllers: ['memory', 'pids', 'cpu'] };
 
-/** @param {{ readonly isOne: boolean, readonly isTraced: boolean, readonly profile: string }} how */
-function plan({ isOne, isTraced, profile }) {
+/** @param {{ readonly isOne: boolean, readonly isTraced: boolean, readonly profile: string, readonly tier?: 'A' | 'D' }} how */
+function plan({ isOne, isTraced, profile, tier = 'A' }) {
   const host = isOne
     ? { versionOne: VERSION_ONE, versionTwo: undefined }
     : { versionOne: new Map(), versionTwo: VERSION_TWO };
   const cgroups = planCgroups(host, 'run', DEFAULT_LIMITS);
   if (cgroups === undefined) throw new Error('unreachable: every controller is there');
   return encodePlan({
+    tier,
+    place: tier === 'A' ? undefined : '/run/rootcellar/run-1',
     root: '/var/lib/rootcellar/roots/a',
     arguments: ['/usr/bin/python3', '-I', '-B', '/run/program/main.py', 'a b', ''],
     environment: { LANG: 'C.UTF-8', HOME: '/tmp' },
@@ -39,7 +41,7 @@ function plan({ isOne, isTraced, profile }) {
     program: { name: 'main.py', content: Buffer.from('print(6 * 7)\n') },
     identities: { firstUid: 1_900_000_000, count: 65_536, lockFile: '/run/rootcellar/uids' },
     limits: { ...cellLimits(DEFAULT_LIMITS), executableTmp: isTraced },
-    resourceLimits: resourceLimits(DEFAULT_LIMITS),
+    resourceLimits: resourceLimits(DEFAULT_LIMITS, { tier, cgroups }),
     cgroups,
     filter: compileFilter(compilePolicy({ profile, allow: [], deny: [] }, 'amd64'), 'amd64').program,
     isTraced,
@@ -67,6 +69,7 @@ const SEEDS = {
     plan({ isOne: true, isTraced: false, profile: 'python' }),
     plan({ isOne: false, isTraced: false, profile: 'python-subprocess' }),
     plan({ isOne: false, isTraced: true, profile: 'python' }),
+    plan({ isOne: false, isTraced: false, profile: 'python', tier: 'D' }),
   ],
   link: [packet(3, 2, 0), packet(16, 3, 0), packet(0, 1, 12), packet(6, 2, 0), packet(2, 1, 0)],
   status: ['\0\u0008reading\u0001\u0008low 0\nhigh 1\n\u0002\u0001\u00ff\u0003', '\u0003\u0003'].map((text) =>
