@@ -18,6 +18,8 @@ export interface ImportFacts {
 export interface SyscallKnowledge {
   /** The name of a number on the architecture of the import. */
   nameOf(number: number): string | undefined;
+  /** Of a number that means nothing there: what it is on the other one. */
+  elsewhere(number: number): { readonly architecture: Architecture; readonly name: string } | undefined;
   /** Whether the profile `python` allows it, with or without conditions. */
   isAllowed(name: string): boolean;
   /** Why it should not be allowed; undefined when nothing speaks against it. */
@@ -101,7 +103,10 @@ const TRANSLATIONS: ReadonlyMap<string, Translation> = new Map([
     'enable_python_deps_periodic_update',
     noted('images are not refreshed on a schedule: `rootcellar lock --upgrade` takes new versions'),
   ],
-  ['nodejs_path', noted('images of this version have no Node.js')],
+  [
+    'nodejs_path',
+    noted('add `nodejs` to `base.debian.packages` for programs `*.js`, and choose the profile `node` for them'),
+  ],
   ['enable_network', inTheNetwork],
   ['enable_preload', preload],
   ['allowed_syscalls', allowedSyscalls],
@@ -168,9 +173,12 @@ function allowedSyscalls(setting: DifySetting, { architecture, syscalls }: Impor
   const notes: ImportNote[] = [];
   const note = (text: string): void => void notes.push({ setting, text });
   for (const element of listOf(setting)) {
-    const name = /^\d{1,6}$/.test(element) ? syscalls.nameOf(Number(element)) : undefined;
+    const number = /^\d{1,6}$/.test(element) ? Number(element) : undefined;
+    const name = number === undefined ? undefined : syscalls.nameOf(number);
+    const other = number === undefined || name !== undefined ? undefined : syscalls.elsewhere(number);
+    const onOther = other === undefined ? '' : `; on ${other.architecture} it is \`${other.name}\``;
     const danger = name === undefined ? undefined : syscalls.dangerOf(name);
-    if (name === undefined) note(`${quotedWord(element)} is no number of a system call on ${architecture}`);
+    if (name === undefined) note(`${quotedWord(element)} is no number of a system call on ${architecture}${onOther}`);
     else if (syscalls.isAllowed(name)) continue;
     else if (danger !== undefined) note(`${element}, \`${name}\`, was left out: it ${danger}`);
     else allow.add(name);

@@ -23,6 +23,7 @@ function translate(yaml: string, base: ImportBase = DEBIAN, requirements: string
     requirements,
     syscalls: {
       nameOf: (number) => NAMES.get(number),
+      elsewhere: (number) => (number === 452 ? { architecture: 'arm64', name: 'fchmodat2' } : undefined),
       isAllowed: (name) => name === 'write',
       dangerOf: (name) => (name === 'ptrace' ? 'reads and changes other processes' : undefined),
     },
@@ -56,7 +57,7 @@ describe('importDify()', () => {
       'app.key: is for the HTTP service, not for the image',
       'max_workers: is for the HTTP service, not for the image',
       'max_requests: is for the HTTP service, not for the image',
-      'nodejs_path: images of this version have no Node.js',
+      'nodejs_path: add `nodejs` to `base.debian.packages` for programs `*.js`, and choose the profile `node` for them',
       'enable_network: runs get the network of the host, as in dify-sandbox; `network: { proxy: { allow: [pypi.org] } }` lets them reach named hosts alone',
       'python_path: became the Python of Debian: `--base host` takes the one of a machine that has it',
     ]);
@@ -109,10 +110,11 @@ describe('importDify()', () => {
   });
 
   it('turns numbers of system calls into names beyond the profile, and leaves dangerous ones out', () => {
-    const imported = translate('allowed_syscalls: [1, 41, 203, 101, 9999, x]');
+    const imported = translate('allowed_syscalls: [1, 41, 203, 101, 452, 9999, x]');
     expect(imported.recipe['sandbox']).toMatchObject({ syscalls: { allow: ['socket', 'sched_setaffinity'] } });
     expect(notesOf(imported)).toEqual([
       'allowed_syscalls: 101, `ptrace`, was left out: it reads and changes other processes',
+      'allowed_syscalls: `452` is no number of a system call on amd64; on arm64 it is `fchmodat2`',
       'allowed_syscalls: `9999` is no number of a system call on amd64',
       'allowed_syscalls: `x` is no number of a system call on amd64',
       'allowed_syscalls: became names for amd64: socket, sched_setaffinity',
