@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { geteuid } from 'node:process';
 import { RootcellarError } from './base/rootcellar-error.ts';
 import { TIERS, type Limits, type Tier } from './recipe/recipe.ts';
+import type { CgroupHost } from './run/cgroup-host.ts';
 import { planCgroups } from './run/cgroup-plan.ts';
 import { probeCgroups } from './run/cgroup-probe.ts';
 import { sweepCgroups } from './run/cgroup-sweep.ts';
@@ -71,13 +72,35 @@ export type Ground = Pick<LaunchPlan, 'tier' | 'identities' | 'cgroups' | 'watch
 
 /** User ids and limits for one cell. Throws E_SANDBOX where memory and processes cannot be limited at all. */
 export async function cellGround({ tier }: CellHost, limits: Limits, now: number): Promise<Ground> {
-  const groups = await probeCgroups();
+  const groups = await cgroupsOfThisProcess();
   const cgroups = planCgroups(groups, `${GROUP_PREFIX}${randomUUID()}`, limits);
-  if (cgroups !== undefined) await sweepCgroups(groups, { prefix: GROUP_PREFIX, madeBefore: now * 1000 - STALE_MS });
+  if (cgroups !== undefined) await sweepOften(groups, now);
   else if ((await probeOnce()).get('children') !== 'yes') throw unlimited();
   const { memoryBytes, processes } = limits;
   const watch = cgroups === undefined ? { memoryBytes, processes } : undefined;
   return { tier, identities: identities(tier), cgroups, watch };
+}
+
+/** Where groups can be made, by the groups that this process is in: it may be moved to others. */
+const cgroupHosts = new Map<string, Promise<CgroupHost>>();
+
+function cgroupsOfThisProcess(): Promise<CgroupHost> {
+  const membership = readFileSync('/proc/self/cgroup', 'utf8');
+  const known = cgroupHosts.get(membership);
+  if (known !== undefined) return known;
+  const found = probeCgroups();
+  cgroupHosts.clear();
+  cgroupHosts.set(membership, found);
+  return found;
+}
+
+const sweeps = { last: 0 };
+
+/** Not before each run: what is left of a killed one harms nobody for a minute. `now`: seconds since 1970. */
+async function sweepOften(groups: CgroupHost, now: number): Promise<void> {
+  if (now * 1000 < sweeps.last + STALE_MS) return;
+  sweeps.last = now * 1000;
+  await sweepCgroups(groups, { prefix: GROUP_PREFIX, madeBefore: now * 1000 - STALE_MS });
 }
 
 function unlimited(): RootcellarError {
