@@ -1,5 +1,5 @@
 // Writes what the fuzzers of native/fuzz begin with: real plans, packets and lists. Needs dist/.
-//   node scripts/write-fuzz-seeds.mjs DIR     DIR/seeds-plan, seeds-link, seeds-status, seeds-shim
+//   node scripts/write-fuzz-seeds.mjs DIR     DIR/seeds-plan, seeds-link and so on
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -23,6 +23,16 @@ const VERSION_ONE = new Map([
 ]);
 const VERSION_TWO = { directory: '/cg', controllers: ['memory', 'pids', 'cpu'] };
 
+/** What a plan may have besides. */
+const ALL_ELSE = {
+  network: { kind: 'proxy', port: 3128, socket: '/run/rootcellar/proxy' },
+  files: [
+    { folder: '.', name: 'in', mode: 0o755, content: undefined },
+    { folder: 'in', name: 'a.txt', mode: 0o644, content: Buffer.from('text') },
+  ],
+  outputs: { paths: ['out', 'in/a.txt'], mostBytes: 1024, mostEntries: 16 },
+};
+
 /** @param {{ readonly isOne: boolean, readonly isTraced: boolean, readonly profile: string, readonly tier?: 'A' | 'D' }} how */
 function plan({ isOne, isTraced, profile, tier = 'A' }) {
   const host = isOne
@@ -45,7 +55,18 @@ function plan({ isOne, isTraced, profile, tier = 'A' }) {
     cgroups,
     filter: compileFilter(compilePolicy({ profile, allow: [], deny: [] }, 'amd64'), 'amd64').program,
     isTraced,
+    hasProc: !isOne,
+    ...(isTraced ? ALL_ELSE : {}),
   });
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {string} from
+ * @param {string} to
+ */
+function changed(bytes, from, to) {
+  return Buffer.from(Buffer.from(bytes).toString('latin1').replace(from, to), 'latin1');
 }
 
 /**
@@ -63,6 +84,17 @@ function packet(how, kind, step) {
   return bytes;
 }
 
+/**
+ * As getdents64(2) writes it.
+ * @param {string} name
+ */
+function entry(name) {
+  const bytes = Buffer.alloc(Math.ceil((19 + name.length + 1) / 8) * 8);
+  bytes.writeUInt16LE(bytes.length, 16);
+  bytes.write(name, 19, 'latin1');
+  return bytes;
+}
+
 /** @type {Readonly<Record<string, readonly Uint8Array[]>>} */
 const SEEDS = {
   plan: [
@@ -72,6 +104,7 @@ const SEEDS = {
     plan({ isOne: false, isTraced: false, profile: 'python', tier: 'D' }),
   ],
   link: [packet(3, 2, 0), packet(16, 3, 0), packet(0, 1, 12), packet(6, 2, 0), packet(2, 1, 0)],
+  frames: [Buffer.concat(['.', '..', 'a.txt', 'x'.repeat(255)].map(entry)), entry('a').subarray(0, 20)],
   status: ['\0\u0008reading\u0001\u0008low 0\nhigh 1\n\u0002\u0001\u00ff\u0003', '\u0003\u0003'].map((text) =>
     Buffer.from(text, 'latin1'),
   ),

@@ -57,10 +57,58 @@ static void check_strings(const struct plan *plan)
 	must_be_path(plan->arguments[0]);
 	must_be_path(plan->directory);
 	must_be_path(plan->uid_lock);
-	must_be_path(plan->cpu_file);
 	must_be_text(plan->hostname);
-	if (plan->into != NULL)
-		must_be_path(plan->into);
+}
+
+/* What not every plan has. */
+static void check_optional(const struct plan *plan)
+{
+	const char *const paths[] = {
+		plan->into, plan->place, plan->cpu_file,
+	};
+	const char *const texts[] = {
+		plan->proxy_socket, plan->resolver, plan->hosts,
+	};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (paths[i] != NULL)
+			must_be_path(paths[i]);
+	}
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (texts[i] != NULL)
+			must_be_text(texts[i]);
+	}
+	if (plan->program_name == NULL)
+		return;
+	must_be_text(plan->program_name);
+	must(strchr(plan->program_name, '/') == NULL);
+	must_be_inside(plan->program, plan->program_length);
+}
+
+/* Beneath /tmp, whatever else it says: no way up and none from the top. */
+static void must_be_beneath(const char *path)
+{
+	must_be_text(path);
+	must(path[0] != '\0' && path[0] != '/');
+	for (const char *at = path; at != NULL; at = strchr(at, '/')) {
+		at += *at == '/';
+		must(strncmp(at, "..", 2) != 0 ||
+		     (at[2] != '\0' && at[2] != '/'));
+	}
+}
+
+static void check_files(const struct plan *plan)
+{
+	must(plan->file_count <= PLAN_FILES);
+	for (size_t i = 0; i < plan->file_count; i++) {
+		must_be_beneath(plan->files[i].folder);
+		must_be_beneath(plan->files[i].name);
+		must(strchr(plan->files[i].name, '/') == NULL);
+		must(!plan->files[i].is_folder || plan->files[i].size == 0);
+	}
+	must(plan->output_count <= PLAN_OUTPUTS);
+	for (size_t i = 0; i < plan->output_count; i++)
+		must_be_beneath(plan->outputs[i]);
 }
 
 static void check_groups(const struct plan *plan)
@@ -98,12 +146,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t length)
 	if (plan_decode(bytes, length, &plan) != PLAN_OK)
 		return 0;
 	check_strings(&plan);
+	check_optional(&plan);
+	check_files(&plan);
 	check_groups(&plan);
 	check_numbers(&plan);
-	if (plan.program_name != NULL) {
-		must_be_text(plan.program_name);
-		must(strchr(plan.program_name, '/') == NULL);
-		must_be_inside(plan.program, plan.program_length);
-	}
 	return 0;
 }
