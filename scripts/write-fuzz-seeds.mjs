@@ -102,6 +102,8 @@ const SEEDS = {
     plan({ isOne: false, isTraced: false, profile: 'python-subprocess' }),
     plan({ isOne: false, isTraced: true, profile: 'python' }),
     plan({ isOne: false, isTraced: false, profile: 'python', tier: 'D' }),
+    // Refused: a way up.
+    changed(plan({ isOne: false, isTraced: true, profile: 'python' }), 'in/a.txt', 'in/../ab'),
   ],
   link: [packet(3, 2, 0), packet(16, 3, 0), packet(0, 1, 12), packet(6, 2, 0), packet(2, 1, 0)],
   frames: [Buffer.concat(['.', '..', 'a.txt', 'x'.repeat(255)].map(entry)), entry('a').subarray(0, 20)],
