@@ -121,12 +121,13 @@ function withEvents(report: RunReport, network: OpenNetwork): RunReport {
 function launchWithSlot(request: LaunchRequest, make: (index: number) => Promise<void>): RunningCell {
   let cell = launchCell(request);
   const again = async (): Promise<CellOutcome> => {
-    const first = await cell.outcome;
-    const index = missingSlot(first.facts, request.plan);
-    if (index === undefined) return first;
+    const outcome = await cell.outcome;
+    const index = missingSlot(outcome.facts, request.plan);
+    if (index === undefined) return outcome;
     await make(index);
     cell = launchCell(request);
-    return cell.outcome;
+    // Among many at once, another may have been quicker to take the one that is there now.
+    return again();
   };
   return { outcome: again(), forward: (signal) => cell.forward(signal) };
 }

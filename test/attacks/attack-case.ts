@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { ARCHITECTURES, type Architecture } from '../../src/base/architecture.ts';
+import type { Tier } from '../../src/recipe/recipe.ts';
 import { PROFILES } from '../../src/run/profiles.ts';
 import { syscallName, highestSyscall } from '../../src/run/syscall-tables.ts';
 
@@ -36,10 +37,36 @@ const EVENTS = [
   'network_uncounted',
 ] as const;
 
+const TIERS = ['A', 'B', 'C', 'D'] as const;
+
+const EVENT_LIST = z.array(z.enum(EVENTS));
+
+const OUTCOME = z.strictObject({
+  status: z.union([z.enum(STATUSES), z.array(z.enum(STATUSES))]),
+  exitCode: z.number().int().optional(),
+  signal: z.string().optional(),
+  /** All of them, but for denied system calls. None where it is missing. */
+  events: EVENT_LIST.optional(),
+  /** Those that are there or not, depending on the moment. */
+  mayHave: EVENT_LIST.optional(),
+  /** All names of denied system calls. None where it is missing. */
+  denied: z.array(z.string()).optional(),
+  /** Reasons for which the proxy refused something, each once. None where it is missing. */
+  refused: z.array(z.string()).optional(),
+  /** The whole of stdout, line by line. */
+  prints: z.array(z.string()).optional(),
+  /** All files that were asked for and not taken, each `path: error`. None where it is missing. */
+  notTaken: z.array(z.string()).optional(),
+  /** All files that were taken, each `path: bytes`. */
+  taken: z.array(z.string()).optional(),
+  stdout: z.string().optional(),
+  stderr: z.string().optional(),
+});
+
 const CASE = z.strictObject({
   id: z.string().regex(/^[FPKNZXJ]\d+(-[a-z0-9-]+)?$/),
   what: z.string().min(1),
-  tiers: z.array(z.enum(['A', 'B', 'C', 'D'])).min(1),
+  tiers: z.array(z.enum(TIERS)).min(1),
   architectures: z.array(z.enum(ARCHITECTURES)).default([...ARCHITECTURES]),
   /** Of the program; `node`: it is `attack.mjs`. */
   lang: z.enum(['python', 'node']).default('python'),
@@ -67,27 +94,9 @@ const CASE = z.strictObject({
   code: z.strictObject({ repeat: z.string(), times: z.number().int() }).optional(),
   /** What is not as it should be yet; the case then says what we owe and is expected to fail. */
   gap: z.string().optional(),
-  expect: z.strictObject({
-    status: z.union([z.enum(STATUSES), z.array(z.enum(STATUSES))]),
-    exitCode: z.number().int().optional(),
-    signal: z.string().optional(),
-    /** All of them, but for denied system calls. */
-    events: z.array(z.enum(EVENTS)).default([]),
-    /** Those that are there or not, depending on the moment. */
-    mayHave: z.array(z.enum(EVENTS)).default([]),
-    /** All names of denied system calls. */
-    denied: z.array(z.string()).default([]),
-    /** Reasons for which the proxy refused something, each once. */
-    refused: z.array(z.string()).default([]),
-    /** The whole of stdout, line by line. */
-    prints: z.array(z.string()).optional(),
-    /** All files that were asked for and not taken, each `path: error`. */
-    notTaken: z.array(z.string()).default([]),
-    /** All files that were taken, each `path: bytes`. */
-    taken: z.array(z.string()).optional(),
-    stdout: z.string().optional(),
-    stderr: z.string().optional(),
-  }),
+  expect: OUTCOME,
+  /** What is otherwise there. */
+  in: z.partialRecord(z.enum(TIERS), OUTCOME.partial().extend({ gap: z.string().optional() })).optional(),
 });
 
 export interface AttackCase extends z.output<typeof CASE> {
@@ -105,6 +114,21 @@ export function attackCases(architecture: Architecture): readonly AttackCase[] {
     .filter((name) => statSync(join(FOLDER, name)).isDirectory())
     .toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }))
     .map((name) => readCase(name, architecture));
+}
+
+/** The cases of a tier, with what is expected there. */
+export function casesOfTier(architecture: Architecture, tier: Tier): readonly AttackCase[] {
+  return attackCases(architecture)
+    .filter(({ architectures, tiers }) => architectures.includes(architecture) && tiers.includes(tier))
+    .map((attack) => expectedIn(attack, tier));
+}
+
+function expectedIn(attack: AttackCase, tier: Tier): AttackCase {
+  const { gap = attack.gap, ...other } = attack.in?.[tier] ?? {};
+  const { prints, stdout, ...rest } = attack.expect;
+  const isOtherOutput = other.prints !== undefined || other.stdout !== undefined;
+  const expect = { ...rest, ...(isOtherOutput ? {} : { prints, stdout }), ...other };
+  return { ...attack, ...(gap === undefined ? {} : { gap }), expect: OUTCOME.parse(expect) };
 }
 
 function readCase(name: string, architecture: Architecture): AttackCase {

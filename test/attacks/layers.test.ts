@@ -7,8 +7,9 @@ import type { LaunchPlan } from '../../src/run/launch-plan.ts';
 import { CANNOT_SANDBOX, NATIVE, toyFilter } from '../native/toy-cell.ts';
 import { nodeImage, pythonImage, sharedHome } from '../support/command.ts';
 import { attackCases } from './attack-case.ts';
-import { ARCHITECTURE, attackHost, runAttack, type AttackHost } from './attack-host.ts';
+import { localMachine } from './local-machine.ts';
 import { isCaught } from './check-outcome.ts';
+import { ARCHITECTURE, runAttack, type Machine } from './machine.ts';
 import { setVariation, type Variation } from './variation.ts';
 
 vi.mock(import('../../src/run/launch-cell.ts'), async (original) => {
@@ -94,13 +95,13 @@ function buildChanged(file: string, from: string, to: string): string {
 }
 
 describe.skipIf(CANNOT_SANDBOX)('an attack is caught because of a layer', () => {
-  let host: AttackHost;
+  let host: Machine;
   const cases = new Map(attackCases(ARCHITECTURE).map((attack) => [attack.id, attack]));
 
   beforeAll(async () => {
     await pythonImage();
     await nodeImage();
-    host = await attackHost(sharedHome(), { firstUid: 1_800_001_000, count: 64 });
+    host = await localMachine(sharedHome(), { firstUid: 1_800_001_000, count: 64 });
   });
   afterAll(async () => {
     setVariation(undefined);
@@ -116,7 +117,7 @@ describe.skipIf(CANNOT_SANDBOX)('an attack is caught because of a layer', () => 
       setVariation(vary);
       const observed = await runAttack(host, attack);
       expect('report' in observed ? observed.report.error : observed.message).toBeUndefined();
-      expect(isCaught(attack, observed)).toBe(false);
+      expect(isCaught(attack, observed, host.outer)).toBe(false);
     },
   );
 });

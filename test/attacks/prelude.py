@@ -6,6 +6,10 @@ import os
 import platform
 import sys
 
+# The only folder that may be written to; its name is another in each tier.
+TMP = os.environ.get("TMPDIR", "/tmp")
+# The only folder that may be written to; its name is another in each tier.
+TMP = os.environ.get("TMPDIR", "/tmp")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

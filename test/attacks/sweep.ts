@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
-import type { AttackHost } from './attack-host.ts';
-import { launchedPlans } from './variation.ts';
+import { launchedPlans, type Identities } from './variation.ts';
 
 /** The state of the host that no run may change. */
 export interface Baseline {
@@ -13,52 +11,42 @@ export interface Baseline {
   readonly ownMemory: number;
   readonly rootfs: string;
   readonly run: string;
+  readonly uids: ReadonlySet<number>;
+  readonly directories: readonly string[];
 }
 
-/** Until when the host may take to settle: kernels free memory and file descriptors a moment later. */
-const ATTEMPTS = 40;
-const PAUSE_MS = 50;
 const MEMORY_SLACK = 256 * 1024 ** 2;
 
-export function baseline(host: AttackHost, root: string): Baseline {
+/** What is to be known of this machine for looking at it. */
+export interface LocalHost {
+  readonly folder: string;
+  /** The image's root filesystem, as cells get it. */
+  readonly root: string;
+  readonly identities: Identities;
+  readonly visits: () => number;
+  readonly isCanaryWhole: () => boolean;
+}
+
+export function baseline(host: LocalHost): Baseline {
   return {
-    mounts: mountsOf(host, root),
+    mounts: mountsOf(host),
     descriptors: readdirSync('/proc/self/fd').length,
     sharedMemory: sharedMemory(),
     ownMemory: process.memoryUsage.rss(),
-    rootfs: rootfsDigest(root),
-    run: readdirSync('/run/rootcellar').join(' '),
+    rootfs: rootfsDigest(host.root),
+    run: exists('/run/rootcellar') ? readdirSync('/run/rootcellar').join(' ') : '',
+    uids: new Set(processes(host.identities)),
+    directories: cgroupDirectories(),
   };
 }
 
-export interface SweepRequest {
-  readonly host: AttackHost;
-  readonly root: string;
-  readonly before: Baseline;
-  /** The neighbour's, whose process and groups are to be there. */
-  readonly keep: { readonly uid: number; readonly directories: ReadonlySet<string> };
-}
-
-/** What a run has left behind or changed; empty when nothing. */
-export async function sweep(request: SweepRequest): Promise<readonly string[]> {
-  let left = findLeft(request);
-  for (let attempt = 0; left.length > 0 && attempt < ATTEMPTS; attempt += 1) {
-    await setTimeout(PAUSE_MS);
-    left = findLeft(request);
-  }
-  return left;
-}
-
-function findLeft({ host, root, before, keep }: SweepRequest): readonly string[] {
-  const now = baseline(host, root);
-  const directories = launchedPlans()
-    .flatMap((plan) => plan.cgroups?.directories ?? [])
-    .filter((directory) => !keep.directories.has(directory));
+/** What there is and was not there before. */
+export function leftBehind(host: LocalHost, before: Baseline | undefined): readonly string[] {
+  if (before === undefined) throw new Error('nothing to compare with');
+  const now = baseline(host);
   return [
-    ...processes(host)
-      .filter((uid) => uid !== keep.uid)
-      .map((uid) => `a process of uid ${uid}`),
-    ...directories.filter((directory) => exists(directory)).map((directory) => `control group ${directory}`),
+    ...[...now.uids].filter((uid) => !before.uids.has(uid)).map((uid) => `a process of uid ${uid}`),
+    ...now.directories.filter((path) => !before.directories.includes(path)).map((path) => `control group ${path}`),
     ...now.mounts.filter((mount) => !before.mounts.includes(mount)).map((mount) => `mount ${mount}`),
     ...ownedFiles(host).map((file) => `file ${file}`),
     ...(now.descriptors > before.descriptors ? [`${now.descriptors - before.descriptors} descriptors`] : []),
@@ -71,21 +59,26 @@ function findLeft({ host, root, before, keep }: SweepRequest): readonly string[]
   ];
 }
 
+/** Those of our runs that are there now. */
+function cgroupDirectories(): readonly string[] {
+  return [...new Set(launchedPlans().flatMap(({ cgroups }) => cgroups?.directories ?? []))].filter(exists);
+}
+
 /** Mounts that the host sees below what the cells are made of. */
-function mountsOf(host: AttackHost, root: string): readonly string[] {
+function mountsOf({ root, folder }: LocalHost): readonly string[] {
   const rows = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-  return rows.filter((row) => row.includes(root) || row.includes(host.folder) || row.includes('rootcellar-cell'));
+  return rows.filter((row) => row.includes(root) || row.includes(folder) || row.includes('rootcellar-cell'));
 }
 
 /** Effective user ids, as far as they are ours, of all processes of the host; zombies too. */
-export function processes({ identities }: AttackHost): readonly number[] {
+function processes(identities: Identities): readonly number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map((pid) => Number(/^Uid:\t(\d+)/m.exec(readIfThere(`/proc/${pid}/status`))?.[1] ?? 0))
     .filter((uid) => isOurs(uid, identities));
 }
 
-function ownedFiles({ identities }: AttackHost): readonly string[] {
+function ownedFiles({ identities }: LocalHost): readonly string[] {
   return ['/tmp', '/var/tmp', '/dev/shm', '/run', '/run/rootcellar', '/dev/mqueue'].flatMap((folder) =>
     (exists(folder) ? readdirSync(folder) : [])
       .map((name) => join(folder, name))
@@ -93,12 +86,12 @@ function ownedFiles({ identities }: AttackHost): readonly string[] {
   );
 }
 
-function isOurs(uid: number, { firstUid, count }: AttackHost['identities']): boolean {
+function isOurs(uid: number, { firstUid, count }: Identities): boolean {
   return uid >= firstUid && uid < firstUid + count;
 }
 
 /** Bytes in tmpfs and shared mappings, which outlive the processes that made them. */
-function sharedMemory(): number {
+export function sharedMemory(): number {
   return Number(/^Shmem:\s+(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? 0) * 1024;
 }
 
@@ -110,14 +103,14 @@ const SAMPLE = [
 ];
 const FOLDERS = ['.', 'tmp', 'dev', 'run', 'etc', 'usr/lib/python3/dist-packages', 'var'];
 
-/** Over bytes of some files, and names, times and modes in some folders. */
-function rootfsDigest(root: string): string {
+/** Over bytes of some files, and names, times and modes in some folders. Slots of tier C are links to the same files. */
+export function rootfsDigest(root: string, links: 'as many links' | 'any links' = 'as many links'): string {
   const hash = createHash('sha256');
-  for (const file of SAMPLE) hash.update(readFileSync(join(root, file)));
-  for (const folder of FOLDERS) {
+  for (const file of SAMPLE.filter((name) => exists(join(root, name)))) hash.update(readFileSync(join(root, file)));
+  for (const folder of FOLDERS.filter((name) => exists(join(root, name)))) {
     for (const name of readdirSync(join(root, folder)).toSorted()) {
       const { size, mode, mtimeMs, uid, nlink } = lstatSync(join(root, folder, name));
-      hash.update(JSON.stringify([name, size, mode, mtimeMs, uid, nlink]));
+      hash.update(JSON.stringify([name, size, mode, mtimeMs, uid, links === 'any links' ? 0 : nlink]));
     }
   }
   return hash.digest('hex');

@@ -68,11 +68,28 @@ export interface HostedProcess extends AsyncDisposable {
 }
 
 /** The user as whom programs run there, as this machine counts. */
-function hostUid(host: HostChoice): number {
+export function hostUid(host: HostChoice): number {
   if (typeof host !== 'string') return containerUid(host);
   if (host === 'root') return 0;
   if (host === 'rootless' || host === 'rootless-subuids') return ROOTLESS_UID;
   return containerUid(CONTAINERS[host]);
+}
+
+/** The system calls that a container's own filter refuses before a cell's filter is asked: always, or by their arguments. */
+export interface OuterFilter {
+  readonly always: (name: string) => boolean;
+  readonly sometimes: (name: string) => boolean;
+}
+
+export function outerFilter(host: HostKind): OuterFilter {
+  const filter = isContainer(host) ? CONTAINERS[host].seccomp : undefined;
+  const rows = filter?.syscalls.filter(({ action }) => action === 'SCMP_ACT_ALLOW') ?? [];
+  const named = new Set(rows.flatMap(({ names }) => names));
+  const whole = new Set(rows.filter(({ args }) => args === undefined).flatMap(({ names }) => names));
+  return {
+    always: (name) => filter !== undefined && !named.has(name),
+    sometimes: (name) => filter !== undefined && !whole.has(name),
+  };
 }
 
 function containerUid({ uid, firstId }: ContainerSettings): number {
@@ -90,7 +107,7 @@ export function hostFault(host: HostChoice): string | undefined {
 }
 
 function missingTool(host: HostChoice): string | undefined {
-  const tools = ['unshare', 'mount', ...(isContainer(host) ? ['runc'] : host === 'root' ? [] : ['setpriv'])];
+  const tools = ['unshare', 'mount', ...(typeof host !== 'string' || isContainer(host) ? ['runc'] : ['setpriv'])];
   if (host === 'rootless-subuids') tools.push('newuidmap');
   const missing = tools.filter((tool) => !isThere(tool));
   return missing.length === 0 ? undefined : `no ${missing.join(', ')}: scripts/setup --tests`;
@@ -101,8 +118,8 @@ function isThere(tool: string): boolean {
   return folders.some((folder) => statSync(join(folder, tool), { throwIfNoEntry: false }) !== undefined);
 }
 
-function isContainer(host: HostChoice): host is ContainerSettings | keyof typeof CONTAINERS {
-  return typeof host !== 'string' || host in CONTAINERS;
+function isContainer(host: HostKind): host is keyof typeof CONTAINERS {
+  return host in CONTAINERS;
 }
 
 /** Runs a program to its end. Throws when it leaves a process behind. */
@@ -130,9 +147,9 @@ export function startInHost(host: HostChoice, request: HostRequest): HostedProce
   // The root of a user namespace is nobody special here.
   chmodSync(folder, 0o755);
   const id = `rootcellar-host-${randomBytes(6).toString('hex')}`;
-  return isContainer(host)
-    ? startContainer(typeof host === 'string' ? CONTAINERS[host] : host, request, { folder, id })
-    : startUser(host, request, { folder, id });
+  const place = { folder, id };
+  if (typeof host !== 'string') return startContainer(host, request, place);
+  return isContainer(host) ? startContainer(CONTAINERS[host], request, place) : startUser(host, request, place);
 }
 
 interface Place {

@@ -1,5 +1,5 @@
-os.symlink("/etc/passwd", "/tmp/result")
-os.mkfifo("/tmp/fifo")
-with open("/tmp/sparse", "wb") as file:
+os.symlink("/etc/passwd", TMP + "/result")
+os.mkfifo(TMP + "/fifo")
+with open(TMP + "/sparse", "wb") as file:
     attempt("sparse", lambda: os.ftruncate(file.fileno(), 2**40))
-attempt("entries", lambda: [open(f"/tmp/{n}", "w").close() for n in range(1_000_000)] and None)
+attempt("entries", lambda: [open(f"{TMP}/{n}", "w").close() for n in range(1_000_000)] and None)

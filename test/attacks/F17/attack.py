@@ -1,7 +1,7 @@
-for folder in ("/tmp", "/dev/shm", "/run/lock", "/var/tmp", "/run", "/var/lock", "/home", "/root"):
-    path = folder + "/message"
-    print(folder, os.path.exists(path))
+FOLDERS = (TMP, "/dev/shm", "/run/lock", "/var/tmp", "/run", "/var/lock", "/home", "/root")
+print([folder for folder in FOLDERS if os.path.exists(folder + "/message")])
+for folder in FOLDERS:
     try:
-        open(path, "w").write("hello")
+        open(folder + "/message", "w").write("hello")
     except OSError:
-        print("not written")
+        print(folder, "not written")

@@ -1,3 +1,3 @@
 for number in range(100):
-    with open(f"/tmp/{number}", "wb", buffering=0) as file:
+    with open(f"{TMP}/{number}", "wb", buffering=0) as file:
         file.write(bytes(2**20))

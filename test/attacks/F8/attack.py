@@ -1,5 +1,5 @@
-os.mkdir("/tmp/x")
-attempt("chroot", lambda: os.chroot("/tmp/x"))
+os.mkdir(TMP + "/x")
+attempt("chroot", lambda: os.chroot(TMP + "/x"))
 for _ in range(64):
     os.chdir("..")
 attempt("again", lambda: os.chroot("."))

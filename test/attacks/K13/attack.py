@@ -1,4 +1,4 @@
-name = "/etc/passwd"
+name = os.__file__
 before = open(name, "rb").read()
 file = os.open(name, os.O_RDONLY)
 ends = os.pipe()

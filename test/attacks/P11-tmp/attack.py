@@ -1,2 +1,2 @@
 for number in range(1000):
-    open(f"/tmp/{number}", "wb").write(bytes(2**20))
+    open(f"{TMP}/{number}", "wb").write(bytes(2**20))

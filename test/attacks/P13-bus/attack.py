@@ -1,4 +1,4 @@
-file = os.open("/tmp/x", os.O_RDWR | os.O_CREAT)
+file = os.open(TMP + "/x", os.O_RDWR | os.O_CREAT)
 os.ftruncate(file, 8192)
 page = mmap.mmap(file, 8192)
 os.ftruncate(file, 0)

@@ -8,7 +8,7 @@ for pid in range(3, 100_000):
     try:
         os.kill(pid, 0)
         seen.append(pid)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         pass
-print(seen, os.getpid(), flush=True)
+print([pid for pid in seen if pid != os.getpid()], flush=True)
 os.killpg(0, signal.SIGKILL)
