@@ -40,7 +40,8 @@ export function containerSeccompText(names) {
   const profile = {
     defaultAction: 'SCMP_ACT_ERRNO',
     defaultErrnoRet: EPERM,
-    architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_AARCH64'],
+    // The 32-bit ones too: else such a call is killed before the cell’s filter can say what it was.
+    architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32', 'SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM'],
     syscalls: [
       allow(names.filter((name) => !refused.has(name) && !conditional.has(name))),
       allow(['socket'], { index: 0, value: AF_ALG, op: 'SCMP_CMP_LT' }),

@@ -95,8 +95,10 @@ const CASE = z.strictObject({
   /** What is not as it should be yet; the case then says what we owe and is expected to fail. */
   gap: z.string().optional(),
   expect: OUTCOME,
-  /** What is otherwise there. */
-  in: z.partialRecord(z.enum(TIERS), OUTCOME.partial().extend({ gap: z.string().optional() })).optional(),
+  /** What is otherwise there; `container`: where the host has a filter of its own. */
+  in: z
+    .partialRecord(z.enum([...TIERS, 'container']), OUTCOME.partial().extend({ gap: z.string().optional() }))
+    .optional(),
 });
 
 export interface AttackCase extends z.output<typeof CASE> {
@@ -117,14 +119,19 @@ export function attackCases(architecture: Architecture): readonly AttackCase[] {
 }
 
 /** The cases of a tier, with what is expected there. */
-export function casesOfTier(architecture: Architecture, tier: Tier): readonly AttackCase[] {
+export function casesOfTier(
+  architecture: Architecture,
+  { tier, isContainer }: { readonly tier: Tier; readonly isContainer: boolean },
+): readonly AttackCase[] {
   return attackCases(architecture)
     .filter(({ architectures, tiers }) => architectures.includes(architecture) && tiers.includes(tier))
-    .map((attack) => expectedIn(attack, tier));
+    .map((attack) => otherwise(attack, attack.in?.[tier]))
+    .map((attack) => (isContainer ? otherwise(attack, attack.in?.container) : attack));
 }
 
-function expectedIn(attack: AttackCase, tier: Tier): AttackCase {
-  const { gap = attack.gap, ...other } = attack.in?.[tier] ?? {};
+type Other = NonNullable<NonNullable<AttackCase['in']>[Tier]>;
+
+function otherwise(attack: AttackCase, { gap = attack.gap, ...other }: Other = {}): AttackCase {
   const { prints, stdout, ...rest } = attack.expect;
   const isOtherOutput = other.prints !== undefined || other.stdout !== undefined;
   const expect = { ...rest, ...(isOtherOutput ? {} : { prints, stdout }), ...other };

@@ -13,6 +13,8 @@ export interface AttackTable {
   readonly host: string;
   /** What its cells are. */
   readonly tier: Tier;
+  /** Whether it has a filter of its own. */
+  readonly isContainer: boolean;
   /** Whether there is no such host here. */
   readonly isMissing: boolean;
   readonly machine: () => Promise<Machine>;
@@ -69,7 +71,7 @@ export function describeAttacks(table: AttackTable): void {
       return all;
     }
 
-    it.each(casesOfTier(ARCHITECTURE, table.tier))('$id $what', async (attack) => {
+    it.each(casesOfTier(ARCHITECTURE, table))('$id $what', async (attack) => {
       await judged(
         () => runTimes(attack),
         (all) => {

@@ -13,6 +13,7 @@ vi.mock(import('../../src/run/launch-cell.ts'), async (original) => {
 describeAttacks({
   host: '',
   tier: 'A',
+  isContainer: false,
   isMissing: CANNOT_SANDBOX,
   machine: async () => {
     await pythonImage();

@@ -1,6 +1,6 @@
 import type { Tier } from '../../src/recipe/recipe.ts';
 import { nodeImage, pythonImage, sharedHome } from '../support/command.ts';
-import { hostFault, type HostKind } from '../support/restricted-host.ts';
+import { hostFault, isContainer, type HostKind } from '../support/restricted-host.ts';
 import { describeAttacks } from './attack-table.ts';
 import { tierHost } from './tier-host.ts';
 
@@ -19,6 +19,7 @@ for (const [tier, kind] of HOSTS) {
   describeAttacks({
     host: kind,
     tier,
+    isContainer: isContainer(kind),
     isMissing: hostFault(kind) !== undefined,
     machine: async () => {
       await pythonImage();

@@ -34,7 +34,7 @@ async function runIn(settings: ContainerSettings): Promise<Told> {
 }
 
 /** Without these nothing gets weaker in a plain run; the reasons stand in images/compose.yaml. */
-const FOR_SOME_RUNS: ReadonlySet<string> = new Set(['KILL', 'DAC_OVERRIDE']);
+const FOR_SOME_RUNS: ReadonlySet<string> = new Set(['KILL', 'NET_ADMIN', 'DAC_OVERRIDE']);
 
 describe.skipIf(hostFault('docker-lifted') !== undefined)('a container with the settings that we ship', () => {
   beforeAll(async () => {

@@ -118,7 +118,7 @@ function isThere(tool: string): boolean {
   return folders.some((folder) => statSync(join(folder, tool), { throwIfNoEntry: false }) !== undefined);
 }
 
-function isContainer(host: HostKind): host is keyof typeof CONTAINERS {
+export function isContainer(host: HostKind): host is keyof typeof CONTAINERS {
   return host in CONTAINERS;
 }
 
