@@ -103,6 +103,9 @@ step_function root_make_private, root_attach, root_open_tmp, root_open_dev,
 step_function network_listen;
 /* resolver.c: how names are looked up in the host's network. */
 step_function resolver_mount;
+/* The same in the /etc of a slot, which is nobody else's; and its undoing. */
+int resolver_place(int etc, const struct plan *plan);
+int resolver_remove(int etc);
 
 /* The main process, from its first instruction to the program's first. */
 _Noreturn void guest_become_program(struct inside *inside);

@@ -109,6 +109,28 @@ static int fail(enum step *step, enum step here)
 	return -1;
 }
 
+/* What the image lacks for names to be found; nothing of it without network. */
+static int write_names(const struct place *place, const struct plan *plan)
+{
+	int etc = open_inside(place->folder, "etc"), answer;
+
+	if (etc < 0)
+		return plan->is_host_network ? -1 : 0;
+	answer = plan->is_host_network ?
+		resolver_place(etc, plan) : resolver_remove(etc);
+	system_close(etc);
+	return answer;
+}
+
+static bool remove_names(const struct place *place)
+{
+	int etc = open_inside(place->folder, "etc");
+	bool is_gone = etc >= 0 && resolver_remove(etc) == 0;
+
+	system_close(etc);
+	return is_gone;
+}
+
 static int prepare_slot(struct place *place, const struct plan *plan,
 			uint32_t index, enum step *step)
 {
@@ -136,7 +158,7 @@ static int prepare_slot(struct place *place, const struct plan *plan,
 	    fchmod(place->tmp, 0700) < 0 ||
 	    empty(place->tmp, place->uid, CLEANING_MS) < 0)
 		return fail(step, STEP_TMP);
-	return 0;
+	return write_names(place, plan) < 0 ? fail(step, STEP_RESOLVER) : 0;
 }
 
 static int prepare_folder(struct place *place, const struct plan *plan)
@@ -191,6 +213,8 @@ bool place_clean(struct place *place, const struct plan *plan, int ms)
 		is_clean = empty(place->tmp, place->uid, ms) == 0;
 	if (place->run >= 0)
 		is_clean = remove_program(place->run) && is_clean;
+	if (plan->is_host_network && plan->tier == TIER_C && place->folder >= 0)
+		is_clean = remove_names(place) && is_clean;
 	if (plan->tier == TIER_C || place->folder < 0)
 		return is_clean;
 	return is_clean && unlinkat(place->folder, "tmp", AT_REMOVEDIR) == 0 &&

@@ -8,6 +8,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* `/proc/self/fd/N` twice, with a colon between. */
@@ -49,6 +50,36 @@ static int make_files(const struct plan *plan)
 		return tree;
 	system_close(tree);
 	return -1;
+}
+
+static const char *const names[] = { "resolv.conf", "hosts" };
+
+int resolver_remove(int etc)
+{
+	struct stat status;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		/* A file of the image has a name in the image as well. */
+		if (fstatat(etc, names[i], &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    status.st_nlink > 1)
+			continue;
+		if (unlinkat(etc, names[i], 0) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int resolver_place(int etc, const struct plan *plan)
+{
+	const char *const texts[] = { plan->resolver, plan->hosts };
+
+	if (resolver_remove(etc) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (write_file(etc, names[i], texts[i]) < 0 && errno != EEXIST)
+			return -1;
+	}
+	return 0;
 }
 
 /*

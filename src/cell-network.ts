@@ -38,6 +38,8 @@ const PROXY_PORT = 3128;
 const PROXY_PREFIX = 'proxy-';
 /** A folder without a socket that is younger may be about to get one. */
 const STALE_MS = 60_000;
+/** Landlock lets the program connect to that port, whoever listens there. */
+const WEAK: RunEvent = { kind: 'weak', layer: 'network' };
 const LARGEST_ETC_FILE = 65_536;
 
 /**
@@ -75,7 +77,7 @@ async function openProxy(request: CellNetworkRequest, { allow }: ProxyNetwork): 
   return {
     plan: { kind: 'proxy', port, socket: isOwn ? socket : undefined },
     variables: proxyVariables(port),
-    events: () => proxy.events(),
+    events: () => [...(isOwn ? [] : [WEAK]), ...proxy.events()],
     close: () => proxy.close(),
   };
 }

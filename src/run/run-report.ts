@@ -87,6 +87,8 @@ export type RunEvent =
   | { readonly kind: 'wall' }
   | { readonly kind: 'cpu' }
   | { readonly kind: 'syscall_denied'; readonly syscall: string; readonly count: number }
+  /** What this host enforces less than it says: the network of a proxy by its port alone, in tiers C and D. */
+  | { readonly kind: 'weak'; readonly layer: 'network' }
   /** /tmp had no room left when the run was over. */
   | { readonly kind: 'disk_full' }
   | { readonly kind: 'killed_descendants'; readonly count: number }

@@ -143,6 +143,22 @@ describe.skipIf(CANNOT_SANDBOX)('a cell without all privileges', () => {
     expect(outcome.facts.isCleanupProven).toBe(true);
   });
 
+  it('has the files by which names are found in a slot as long as a run has the network', async () => {
+    const etc = join(host.folder, 'slots', '0', 'etc');
+    const { plan, cellPath } = await inTier('C', {
+      program: 'open-paths',
+      arguments: ['/etc/resolv.conf', '/etc/hosts'],
+    });
+    const network = { kind: 'host', resolver: 'nameserver 127.0.0.1\n', hosts: '127.0.0.1 localhost\n' } as const;
+    const { stdout } = await launchCell({ plan: { ...plan, network }, cellPath, stdio: 'capture' }).outcome;
+    expect(stdout.toString()).toBe('/etc/resolv.conf read 0 write EACCES\n/etc/hosts read 0 write EACCES\n');
+    expect(readdirSync(etc)).toEqual(['canary']);
+    // Of a run whose launcher was killed.
+    writeFileSync(join(etc, 'resolv.conf'), 'old');
+    await run('C', {});
+    expect(readdirSync(etc)).toEqual(['canary']);
+  });
+
   it('tells which slot is missing', async () => {
     const { plan, cellPath } = await inTier('C', {});
     const place = join(host.folder, 'no-slots');
