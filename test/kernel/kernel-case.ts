@@ -1,11 +1,14 @@
+import { join } from 'node:path';
 import type { Architecture } from '../../src/base/architecture.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/recipe/recipe.ts';
 import { parseLimitSetting } from '../../src/recipe/limit-setting.ts';
 import { cellEnvironment } from '../../src/run/cell-environment.ts';
 import { cellLimits, resourceLimits } from '../../src/run/cell-limits.ts';
+import { cellPaths, pathVariables } from '../../src/run/cell-start.ts';
 import { planCgroups } from '../../src/run/cgroup-plan.ts';
 import { compileFilter } from '../../src/run/filter-compiler.ts';
-import { encodePlan, programPath } from '../../src/run/launch-plan.ts';
+import { heardFilter } from '../../src/run/heard-filter.ts';
+import { encodePlan } from '../../src/run/launch-plan.ts';
 import { compilePolicy } from '../../src/run/policy.ts';
 import type { RunReport } from '../../src/run/run-report.ts';
 import { readStatus } from '../../src/run/status-reader.ts';
@@ -23,8 +26,9 @@ export interface KernelCase {
   readonly input?: Uint8Array;
   readonly cancelAfterMs?: number | undefined;
   readonly limits?: readonly string[];
-  readonly profile?: string;
+  readonly profile?: string | undefined;
   readonly allow?: readonly string[];
+  readonly hasProc?: boolean;
 }
 
 /** The machine that is to run it. */
@@ -55,25 +59,29 @@ export function planOf(one: KernelCase, target: Target): Uint8Array {
     { profile: one.profile ?? 'python', allow: [...(one.allow ?? [])], deny: [] },
     target.architecture,
   );
+  const root = `/${IMAGE}`;
+  const paths = cellPaths('A', root, undefined);
   return encodePlan({
-    root: `/${IMAGE}`,
-    arguments: [target.interpreter, '-I', '-B', programPath('attack.py'), ...(one.arguments ?? [])],
-    environment: cellEnvironment({}, 2),
-    workingDirectory: '/tmp',
+    tier: 'A',
+    root,
+    arguments: [target.interpreter, '-I', '-B', join(paths.program, 'attack.py'), ...(one.arguments ?? [])],
+    environment: cellEnvironment({}, 2, pathVariables(paths)),
+    workingDirectory: paths.tmp,
     hostname: 'cell',
     program: { name: 'attack.py', content: one.program },
     identities: { firstUid: 1_900_000_000, count: 64, lockFile: '/run/rootcellar/uids' },
     limits: cellLimits(limits),
-    resourceLimits: resourceLimits(limits),
+    resourceLimits: resourceLimits(limits, { tier: 'A', cgroups }),
     cgroups,
-    filter: compileFilter(policy, target.architecture).program,
+    filter: heardFilter(compileFilter(policy, target.architecture).program),
+    hasProc: one.hasProc,
   });
 }
 
 /** The report that startProgram() gives, of what the other machine has told. */
 export function reportOf(one: KernelCase, result: CaseResult, target: Target): RunReport {
   const facts = readStatus(result.status.toString('latin1'));
-  const verdict = judgeRun({ facts, limits: limitsOf(one, target), syscallName });
+  const verdict = judgeRun({ facts, tier: 'A', limits: limitsOf(one, target), syscallName });
   const isText = [result.stdout, result.stderr].every((bytes) => Buffer.from(bytes.toString('utf8')).equals(bytes));
   const encoding = isText ? 'utf8' : 'base64';
   return {

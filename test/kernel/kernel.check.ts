@@ -33,9 +33,10 @@ const CANARIES = new Map([
   ['{socket}', 'canary'],
 ]);
 
-const ATTACKS = attackCases(ARCHITECTURE).filter(
-  ({ architectures, tiers }) => architectures.includes(ARCHITECTURE) && tiers.includes('A'),
-);
+/** All that need no more than an image of Python and a cell: a proxy, and files taken out, are not `cell`'s alone. */
+const ATTACKS = attackCases(ARCHITECTURE)
+  .filter(({ architectures, tiers }) => architectures.includes(ARCHITECTURE) && tiers.includes('A'))
+  .filter(({ lang, network, outputs }) => lang === 'python' && network === 'none' && outputs.length === 0);
 const ROUNDS = ATTACKS.flatMap((attack) =>
   Array.from({ length: attack.times }, (_, time) => ({ attack, one: caseOf(attack, time) })),
 );
@@ -63,6 +64,7 @@ function caseOf(attack: AttackCase, time: number): KernelCase {
     limits: attack.limits,
     profile: attack.profile,
     allow: attack.allow,
+    hasProc: attack.proc,
   };
 }
 
@@ -153,7 +155,7 @@ function expectOwed(attack: AttackCase, report: RunReport, landlock: number): vo
   const isNamed = attack.id === 'K1-uprobes' && landlock < WITH_PROBES;
   const denied = isNamed ? ['uprobe', 'uretprobe'] : attack.expect.denied;
   const owed = { ...attack, expect: { ...attack.expect, prints, denied } };
-  const observed = { report, uid: undefined };
+  const observed = { report, uid: undefined, odd: [] };
   if (attack.gap === undefined) checkOutcome(owed, observed);
   expect(isCaught(owed, observed)).toBe(attack.gap === undefined);
 }
