@@ -32,27 +32,15 @@ export interface Diagnosis {
 }
 
 /** What a cell of tier A needs, and who may be in the way. Source: the man pages that are named. */
+/** Those settings are in the package and in the README. */
+const CONTAINER_HINT =
+  'run as root outside of a container, or with the settings of images/compose.yaml or images/pod.yaml';
+
 const NEEDED: readonly (readonly [name: string, what: string, hint: string])[] = [
-  [
-    'mount-namespace',
-    'a mount namespace (mount_namespaces(7))',
-    'run as root outside of a container, or with CAP_SYS_ADMIN',
-  ],
-  [
-    'pid-namespace',
-    'a process namespace (pid_namespaces(7))',
-    'run as root outside of a container, or with CAP_SYS_ADMIN',
-  ],
-  [
-    'network-namespace',
-    'a network namespace (network_namespaces(7))',
-    'run as root outside of a container, or with CAP_SYS_ADMIN',
-  ],
-  [
-    'other-namespaces',
-    'IPC, UTS and cgroup namespaces (namespaces(7))',
-    'run as root outside of a container, or with CAP_SYS_ADMIN',
-  ],
+  ['mount-namespace', 'a mount namespace (mount_namespaces(7))', CONTAINER_HINT],
+  ['pid-namespace', 'a process namespace (pid_namespaces(7))', CONTAINER_HINT],
+  ['network-namespace', 'a network namespace (network_namespaces(7))', CONTAINER_HINT],
+  ['other-namespaces', 'IPC, UTS and cgroup namespaces (namespaces(7))', CONTAINER_HINT],
   [
     'mount',
     'mounting (fsopen(2), mount_setattr(2))',
@@ -124,11 +112,11 @@ const TIER_HINTS = {
 } as const;
 
 function cgroupFinding({ cgroups, canLimit, cell }: HostFacts): Finding {
-  const detail = cgroups.length === 0 ? 'none is mounted' : cgroups.join(' and ');
+  const detail = cgroups.length === 0 ? 'none that we may write' : cgroups.join(' and ');
   if (canLimit) return ok('cgroups', `${detail}: memory, processes and processor time can be limited`);
   const hint = 'systemd-run --scope -p Delegate=yes rootcellar run …';
-  if (cell?.get('children') !== 'yes') return missing('cgroups', `${detail}: nothing can limit memory or time`, hint);
-  return note('cgroups', `${detail}: none is ours; the launcher measures memory and time every 10 ms instead`, hint);
+  if (cell?.get('children') !== 'yes') return missing('cgroups', `${detail}; nothing can limit memory or time`, hint);
+  return note('cgroups', `${detail}; the launcher measures memory and time every 10 ms instead`, hint);
 }
 
 function landlockFinding(cell: CellProbe): Finding {
