@@ -31,11 +31,11 @@ export interface Diagnosis {
   readonly findings: readonly Finding[];
 }
 
-/** What a cell of tier A needs, and who may be in the way. Source: the man pages that are named. */
 /** Those settings are in the package and in the README. */
 const CONTAINER_HINT =
   'run as root outside of a container, or with the settings of images/compose.yaml or images/pod.yaml';
 
+/** What a cell of tier A needs, and who may be in the way. Source: the man pages that are named. */
 const NEEDED: readonly (readonly [name: string, what: string, hint: string])[] = [
   ['mount-namespace', 'a mount namespace (mount_namespaces(7))', CONTAINER_HINT],
   ['pid-namespace', 'a process namespace (pid_namespaces(7))', CONTAINER_HINT],
