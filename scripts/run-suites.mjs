@@ -67,6 +67,8 @@ const counts = [
     '--project=e2e',
     'test/native/cell.test.ts',
     'test/native/ending.test.ts',
+    'test/native/files.test.ts',
+    'test/native/tiers.test.ts',
   ]),
   await runVitest(),
 ];
