@@ -51,6 +51,8 @@ const OUTCOME = z.strictObject({
   mayHave: EVENT_LIST.optional(),
   /** All names of denied system calls. None where it is missing. */
   denied: z.array(z.string()).optional(),
+  /** Names that are denied or not, depending on the tier. */
+  mayDeny: z.array(z.string()).optional(),
   /** Reasons for which the proxy refused something, each once. None where it is missing. */
   refused: z.array(z.string()).optional(),
   /** The whole of stdout, line by line. */

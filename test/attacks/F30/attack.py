@@ -1,0 +1,5 @@
+file = os.open(TMP, os.O_TMPFILE | os.O_RDWR, 0o600)
+os.write(file, b"x")
+attempt("by descriptor", lambda: call(NR["linkat"], file, ctypes.c_char_p(b""), -100, ctypes.c_char_p(os.fsencode(TMP) + b"/named"), 0x1000) and None)
+attempt("by /proc", lambda: os.link(f"/proc/self/fd/{file}", TMP + "/other"))
+attempt("outside", lambda: os.open("/", os.O_TMPFILE | os.O_RDWR))

@@ -1,0 +1,2 @@
+os.mkfifo(TMP + "/pipe")
+open(TMP + "/pipe")

@@ -1,0 +1,6 @@
+random = os.open("/dev/random", os.O_RDWR)
+attempt("write", lambda: os.write(random, b"x" * 4096))
+attempt("credit", lambda: call(NR["ioctl"], random, 0x40085203, 0))
+attempt("empty", lambda: call(NR["ioctl"], random, 0x5206))
+attempt("read", lambda: len(os.read(os.open("/dev/urandom", os.O_RDONLY), 2**20)) > 0)
+attempt("directly", lambda: len(os.getrandom(2**20)) > 0)

@@ -1,0 +1,6 @@
+print("closing", flush=True)
+attempt("as told", lambda: call(NR["close_range"], 3, 0xFFFFFFFF, 0) and None)
+attempt("on execve", lambda: call(NR["close_range"], 3, 0xFFFFFFFF, 4) and None)
+attempt("backwards", lambda: call(NR["close_range"], 9, 3, 0))
+call(NR["close_range"], 0, 0xFFFFFFFF, 2)
+os._exit(3)

@@ -1,0 +1,8 @@
+file = call(NR["memfd_create"], b"x", 2)
+attempt("grow", lambda: os.ftruncate(file, 2**40))
+attempt("write", lambda: os.write(file, b"x"))
+attempt("seal", lambda: call(NR["fcntl"], file, 1033, 8) and None)
+attempt("after that", lambda: os.write(file, b"x"))
+attempt("unseal", lambda: call(NR["fcntl"], file, 1033, 0) and None)
+attempt("huge pages", lambda: call(NR["memfd_create"], b"x", 4))
+attempt("as program", lambda: call(NR["execveat"], file, ctypes.c_char_p(b""), 0, 0, 0x1000))

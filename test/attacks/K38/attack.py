@@ -1,0 +1,6 @@
+attempt("init", lambda: os.pidfd_open(1))
+attempt("itself", lambda: os.pidfd_open(os.getpid()))
+attempt("wait", lambda: os.waitid(os.P_ALL, 0, os.WEXITED))
+attempt("wait for init", lambda: os.waitpid(1, 0))
+attempt("its group", lambda: os.getpgid(1) and None)
+attempt("its session", lambda: os.getsid(1) and None)

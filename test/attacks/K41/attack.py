@@ -1,0 +1,2 @@
+print("returning", flush=True)
+call(NR["rt_sigreturn"])
