@@ -41,6 +41,35 @@ const TIERS = ['A', 'B', 'C', 'D'] as const;
 
 const EVENT_LIST = z.array(z.enum(EVENTS));
 
+/** What stops attacks; layers.test.ts takes away each. */
+export const LAYERS = [
+  'filter',
+  'control-groups',
+  'processor-time',
+  'wall',
+  'output',
+  'denials',
+  'tmp-size',
+  'tmp-inodes',
+  'rlimits',
+  'root',
+  'read-only-root',
+  'descriptors',
+  'landlock',
+  'process-namespace',
+  'noexec',
+  'devices',
+  'no-proc',
+  'proc-subset',
+  'proc-own',
+  'beneath',
+  'entries',
+] as const;
+
+export type Layer = (typeof LAYERS)[number];
+
+const STOPPERS = z.enum([...LAYERS, 'several', 'nothing']);
+
 const OUTCOME = z.strictObject({
   status: z.union([z.enum(STATUSES), z.array(z.enum(STATUSES))]),
   exitCode: z.number().int().optional(),
@@ -68,6 +97,11 @@ const OUTCOME = z.strictObject({
 const CASE = z.strictObject({
   id: z.string().regex(/^[FPKNZXJ]\d+(-[a-z0-9-]+)?$/),
   what: z.string().min(1),
+  /**
+   * Each layer without which, on tier A, it does not end as we owe it. `several`: with any one of them away, another still
+   * stops it. `nothing`: what is to be shown is that the verdict is true, and that nothing is left.
+   */
+  stopped_by: z.union([STOPPERS.transform((one) => [one]), z.array(STOPPERS).min(2)]),
   tiers: z.array(z.enum(TIERS)).min(1),
   architectures: z.array(z.enum(ARCHITECTURES)).default([...ARCHITECTURES]),
   /** Of the program; `node`: it is `attack.mjs`. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { LaunchPlan } from '../../src/run/launch-plan.ts';
 import { CANNOT_SANDBOX, NATIVE, toyFilter } from '../native/toy-cell.ts';
 import { nodeImage, pythonImage, sharedHome } from '../support/command.ts';
-import { attackCases } from './attack-case.ts';
+import { attackCases, LAYERS, type AttackCase, type Layer } from './attack-case.ts';
 import { localMachine } from './local-machine.ts';
 import { isCaught } from './check-outcome.ts';
 import { ARCHITECTURE, runAttack, type Machine } from './machine.ts';
@@ -18,39 +18,42 @@ vi.mock(import('../../src/run/launch-cell.ts'), async (original) => {
   return { ...real, launchCell: (request) => real.launchCell(varied(request)) };
 });
 
-/** Each layer, how it is taken away, and attacks that only it stops. */
-const LAYERS: readonly (readonly [layer: string, vary: Variation, attacks: readonly string[]])[] = [
-  [
-    'the filter',
-    planned({ filter: toyFilter([process.arch === 'x64' ? 59 : 221]) }),
-    ['K6', 'K12', 'K12-proxy', 'K12-host', 'N4', 'P14', 'X2', 'J2', 'J18'],
-  ],
-  ['control groups', generous, ['P2', 'P11-slow']],
-  ['the limit of processor time', limited({ cpuMs: 3_600_000, wallMs: 1000 }), ['P7']],
-  ['the output limit', limited({ outputBytes: 2 ** 31, wallMs: 500 }), ['P15']],
-  ['the limit on denied calls', limited({ denials: 1e9, wallMs: 1000 }), ['K20']],
-  ['the size of /tmp', limited({ tmpBytes: 2 ** 28 }), ['F18-ends']],
-  ['the number of inodes', limited({ tmpInodes: 2 ** 20, wallMs: 1500 }), ['F13']],
-  ['limits of the kernel', planned({ resourceLimits: [] }), ['F18']],
-  ['the read-only root', built('root.c', 'MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |', 'MOUNT_ATTR_NOSUID |'), ['F5']],
-  ['Landlock', built('landlock.c', 'if (version == 0 &&', 'if (version >= 0 &&'), ['N3-any']],
-  ['the pid namespace', built('cell.c', 'CLONE_NEWNS | CLONE_NEWPID |', 'CLONE_NEWNS |'), ['P9']],
-  ['a /tmp without programs', built('root.c', '0 : MOUNT_ATTR_NOEXEC', '0 : 0'), ['J4']],
-  [
-    'looking beneath /tmp only',
-    built(
-      'outputs.c',
-      `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+/** How each layer is taken away. */
+const WITHOUT: Readonly<Record<Layer, Variation>> = {
+  filter: planned({ filter: toyFilter([process.arch === 'x64' ? 59 : 221]) }),
+  'control-groups': generous,
+  'processor-time': limited({ cpuMs: 3_600_000, wallMs: 1000 }),
+  // The test cancels the run a second later.
+  wall: limited({ wallMs: 3_600_000, cpuMs: 3_600_000 }),
+  output: limited({ outputBytes: 2 ** 31, wallMs: 500 }),
+  denials: limited({ denials: 1e9, wallMs: 1000 }),
+  'tmp-size': limited({ tmpBytes: 2 ** 28 }),
+  'tmp-inodes': limited({ tmpInodes: 2 ** 20, wallMs: 1500 }),
+  rlimits: planned({ resourceLimits: [] }),
+  root: hostRoot,
+  'read-only-root': built('root.c', 'MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |', 'MOUNT_ATTR_NOSUID |'),
+  descriptors: built('init.c', 'dup3(inside->link, LINK, O_CLOEXEC)', 'dup3(inside->link, LINK, 0)'),
+  landlock: built('landlock.c', 'if (version == 0 &&', 'if (version >= 0 &&'),
+  'process-namespace': built('cell.c', 'CLONE_NEWNS | CLONE_NEWPID |', 'CLONE_NEWNS |'),
+  noexec: built('root.c', '0 : MOUNT_ATTR_NOEXEC', '0 : 0'),
+  devices: built('root.c', '{ "urandom", 9 }', '{ "mem", 1 }'),
+  'no-proc': planned({ hasProc: true }),
+  'proc-subset': built('root.c', '"subset", "pid"', '"hidepid", "invisible"'),
+  'proc-own': built('root.c', '"hidepid", "invisible"', '"hidepid", "off"'),
+  beneath: built(
+    'outputs.c',
+    `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
 \t\t\t      RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV`,
-      '0',
-    ),
-    ['F13-out'],
-  ],
-  ['the limit of entries', built('outputs.c', 'if (taking->entries_left > 0) {', 'if (true) {'), ['F13-many']],
-  ['a /proc of processes only', built('root.c', '"subset", "pid"', '"hidepid", "invisible"'), ['F6-proc']],
-  ['a /proc of own processes only', built('root.c', '"hidepid", "invisible"', '"hidepid", "off"'), ['F3-proc']],
-  ['own devices', built('root.c', '{ "null", 3 },', '{ "null", 3 }, { "mem", 1 },'), ['F16']],
-];
+    '0',
+  ),
+  entries: built('outputs.c', 'if (taking->entries_left > 0) {', 'if (true) {'),
+};
+
+/** This machine's own root in the place of the image's, with its own Python. */
+function hostRoot(request: Parameters<Variation>[0]): ReturnType<Variation> {
+  const words = ['/usr/bin/python3', ...request.plan.arguments.slice(1)];
+  return { ...request, plan: { ...request.plan, root: '/', arguments: words } };
+}
 
 function planned(change: Partial<LaunchPlan>): Variation {
   return (request) => ({ ...request, plan: { ...request.plan, ...change } });
@@ -109,15 +112,28 @@ describe.skipIf(CANNOT_SANDBOX)('an attack is caught because of a layer', () => 
     rmSync(folder, { recursive: true });
   });
 
-  it.each(LAYERS.flatMap(([layer, vary, ids]) => ids.map((id) => [layer, id, vary] as const)))(
-    'without %s, %s goes red',
-    async (_, id, vary) => {
-      const attack = cases.get(id);
-      if (attack === undefined) throw new Error(`no attack ${id}`);
-      setVariation(vary);
-      const observed = await runAttack(host, attack);
-      expect('report' in observed ? observed.report.error : observed.message).toBeUndefined();
-      expect(isCaught(attack, observed, host.outer)).toBe(false);
-    },
-  );
+  const all = [...cases.values()].filter(({ architectures }) => architectures.includes(ARCHITECTURE));
+
+  it.each(
+    all.flatMap((attack) =>
+      attack.stopped_by.flatMap((layer) => (isLayer(layer) ? [[layer, attack.id, attack] as const] : [])),
+    ),
+  )('without %s, %s goes red', async (layer, _, attack) => {
+    setVariation(WITHOUT[layer]);
+    const observed = await runAttack(host, layer === 'wall' ? { ...attack, cancelAfterMs: AFTER_WALL_MS } : attack);
+    expect('report' in observed ? observed.report.error : observed.message).toBeUndefined();
+    expect(isCaught(attack, observed, host.outer)).toBe(false);
+  });
+
+  it('every layer is what stops some attack', () => {
+    const named = new Set(all.flatMap((attack) => attack.stopped_by));
+    expect(LAYERS.filter((layer) => !named.has(layer))).toEqual([]);
+  });
 });
+
+/** More than any of those cases has. */
+const AFTER_WALL_MS = 2500;
+
+function isLayer(layer: AttackCase['stopped_by'][number]): layer is Layer {
+  return layer !== 'several' && layer !== 'nothing';
+}
