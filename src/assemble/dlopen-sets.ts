@@ -1,9 +1,9 @@
 import { ARCHITECTURE_FACTS } from '../base/architecture.ts';
 import type { ImagePath } from '../base/image-path.ts';
 import { nameOf } from '../base/image-path.ts';
-import { absentLibraries, NO_SEARCH_PATHS } from './elf-closure.ts';
+import { absentLibraries } from './elf-closure.ts';
 import type { NeedsInput } from './library-needs.ts';
-import { librarySearch } from './library-search.ts';
+import { librarySearch, NO_SEARCH_PATHS } from './library-search.ts';
 import { lookupIn } from './tree-lookup.ts';
 import type { Contents, ElfFacts, Tree } from './tree.ts';
 
@@ -124,8 +124,7 @@ function configSections(text: string): ReadonlyMap<string, ReadonlyMap<string, s
 }
 
 function foundLibrary(tree: Tree, input: NeedsInput, soname: string): ElfFacts | undefined {
-  const nobody = { path: '', elf: NO_SEARCH_PATHS };
-  return librarySearch(tree, input).search({ file: nobody, loader: undefined }, soname).found?.elf;
+  return librarySearch(tree, input).search({ file: NO_SEARCH_PATHS, loader: undefined }, soname).found?.elf;
 }
 
 const LONGEST_CONF = 256 * 1024;

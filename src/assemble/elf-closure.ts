@@ -4,10 +4,10 @@ import type { ImagePath } from '../base/image-path.ts';
 import { nameOf } from '../base/image-path.ts';
 import { isDebugFile, isProgram, libraryNeeds } from './library-needs.ts';
 import type { Need, NeedsInput } from './library-needs.ts';
-import { asLoadable, librarySearch } from './library-search.ts';
+import { asLoadable, librarySearch, NO_SEARCH_PATHS } from './library-search.ts';
 import type { LoadableFile, LoadChain } from './library-search.ts';
 import { lookupIn } from './tree-lookup.ts';
-import type { ElfFacts, FileEntry, Tree } from './tree.ts';
+import type { FileEntry, Tree } from './tree.ts';
 
 /** A library that something needs and its loader would not find, or would find without a version that is needed. */
 export interface MissingLibrary {
@@ -83,7 +83,7 @@ export function checkClosure(tree: Tree, input: NeedsInput): ClosureReport {
 
 /** Of `sonames`, those that no loader finds for a program without search paths of its own. */
 export function absentLibraries(tree: Tree, input: NeedsInput, sonames: readonly string[]): readonly MissingLibrary[] {
-  const anyone: LoadChain = { file: { path: '', elf: NO_SEARCH_PATHS }, loader: undefined };
+  const anyone: LoadChain = { file: NO_SEARCH_PATHS, loader: undefined };
   const search = librarySearch(tree, input);
   return sonames.flatMap((library) => {
     const { found, searched, unfit, blockedBy } = search.search(anyone, library);
@@ -92,19 +92,6 @@ export function absentLibraries(tree: Tree, input: NeedsInput, sonames: readonly
     return [{ library, version: undefined, at: undefined, has: [], neededBy: [], searched, unfit, blockedBy: blocked }];
   });
 }
-
-/** What a program without search paths of its own says of itself. */
-export const NO_SEARCH_PATHS: ElfFacts = {
-  machine: 0,
-  bits: 64,
-  needed: [],
-  rpath: [],
-  runpath: [],
-  versionsNeeded: {},
-  versionsDefined: [],
-  noDefaultLibraries: false,
-  dynamic: true,
-};
 
 type Help = Map<string, Omit<PreloadedLibrary, 'neededBy'> & { readonly neededBy: ImagePath[] }>;
 

@@ -6,7 +6,14 @@ import { HostTree } from './host-tree.ts';
 import { followHostPath } from './host-way.ts';
 import type { CachedLibrary } from './ld-so-cache.ts';
 import { readLdSoConf } from './ld-so-conf.ts';
-import { asLoadable, librarySearch, type LibrarySearch, type LoadableFile, type LoadChain } from './library-search.ts';
+import {
+  asLoadable,
+  librarySearch,
+  NO_SEARCH_PATHS,
+  type LibrarySearch,
+  type LoadableFile,
+  type LoadChain,
+} from './library-search.ts';
 
 /** A library of this machine, found as its loader finds it. */
 export interface HostLibrary {
@@ -53,7 +60,7 @@ export function hostLibraries(disk: HostDisk, architecture: Architecture): HostL
   return {
     tree,
     find,
-    findByName: (library) => find(NOBODY, library, []),
+    findByName: (library) => find(NO_SEARCH_PATHS, library, []),
     folders: realFolders(disk, searched),
     configurationFor: (foundAt) => {
       const folder = dirname(foundAt);
@@ -62,22 +69,6 @@ export function hostLibraries(disk: HostDisk, architecture: Architecture): HostL
     },
   };
 }
-
-/** A file without any search path of its own. */
-const NOBODY: LoadableFile = {
-  path: '',
-  elf: {
-    machine: 0,
-    bits: 64,
-    needed: [],
-    rpath: [],
-    runpath: [],
-    versionsNeeded: {},
-    versionsDefined: [],
-    noDefaultLibraries: false,
-    dynamic: true,
-  },
-};
 
 /** What is named like a library in the folders, the first of each name that is for this machine. */
 function namedLibraries(tree: HostTree, folders: readonly string[], architecture: Architecture): CachedLibrary[] {

@@ -14,6 +14,22 @@ export interface LoadableFile {
   readonly elf: ElfFacts;
 }
 
+/** A program without search paths of its own, for what is looked up on nobody's behalf. */
+export const NO_SEARCH_PATHS: LoadableFile = {
+  path: '',
+  elf: {
+    machine: 0,
+    bits: 64,
+    needed: [],
+    rpath: [],
+    runpath: [],
+    versionsNeeded: {},
+    versionsDefined: [],
+    noDefaultLibraries: false,
+    dynamic: true,
+  },
+};
+
 /** A file that is loaded, and what had it loaded; undefined for a program, and for what is loaded by name at run time. */
 export interface LoadChain {
   readonly file: LoadableFile;
