@@ -131,9 +131,12 @@ const CASE = z.strictObject({
   /** What is not as it should be yet; the case then says what we owe and is expected to fail. */
   gap: z.string().optional(),
   expect: OUTCOME,
-  /** What is otherwise there; `container`: where the host has a filter of its own. */
+  /** What is otherwise there; `container`: where the host has a filter of its own; `uncounted`: no control groups. */
   in: z
-    .partialRecord(z.enum([...TIERS, 'container']), OUTCOME.partial().extend({ gap: z.string().optional() }))
+    .partialRecord(
+      z.enum([...TIERS, 'container', 'uncounted']),
+      OUTCOME.partial().extend({ gap: z.string().optional() }),
+    )
     .optional(),
 });
 
@@ -154,15 +157,24 @@ export function attackCases(architecture: Architecture): readonly AttackCase[] {
     .map((name) => readCase(name, architecture));
 }
 
+export interface TierTraits {
+  readonly tier: Tier;
+  /** Whether the host has a filter of its own. */
+  readonly isContainer: boolean;
+  /** Whether it lets nobody make control groups, though the tier could use them. */
+  readonly isUncounted?: boolean | undefined;
+}
+
 /** The cases of a tier, with what is expected there. */
 export function casesOfTier(
   architecture: Architecture,
-  { tier, isContainer }: { readonly tier: Tier; readonly isContainer: boolean },
+  { tier, isContainer, isUncounted }: TierTraits,
 ): readonly AttackCase[] {
   return attackCases(architecture)
     .filter(({ architectures, tiers }) => architectures.includes(architecture) && tiers.includes(tier))
     .map((attack) => otherwise(attack, attack.in?.[tier]))
-    .map((attack) => (isContainer ? otherwise(attack, attack.in?.container) : attack));
+    .map((attack) => (isContainer ? otherwise(attack, attack.in?.container) : attack))
+    .map((attack) => (isUncounted === true ? otherwise(attack, attack.in?.uncounted) : attack));
 }
 
 type Other = NonNullable<NonNullable<AttackCase['in']>[Tier]>;

@@ -4,6 +4,7 @@ import { chmodSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { createInterface } from 'node:readline';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { hostUid, outerFilter, startInHost, type HostedProcess, type HostKind } from '../support/restricted-host.ts';
 import { sweepPatiently, type Machine } from './machine.ts';
 import type { AttackRequest, Observed } from './start-attack.mjs';
@@ -59,7 +60,7 @@ export async function tierHost(kind: HostKind, home: string): Promise<Machine> {
       return { ended: answer.then(observedOf), cancel: () => agent.tell({ id, cancel: true }) };
     },
     settle: async () => {
-      before = await look();
+      before = await settled(look);
     },
     sweep: () => sweepPatiently(async () => differences(before, await look())),
     [Symbol.asyncDispose]: async () => {
@@ -67,6 +68,19 @@ export async function tierHost(kind: HostKind, home: string): Promise<Machine> {
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+const QUIET_MS = 500;
+
+/** The state when no process has come or gone for a while: a first run may make its slot, and begin again. */
+async function settled(look: () => Promise<State>): Promise<State> {
+  let before = await look();
+  for (;;) {
+    await setTimeout(QUIET_MS);
+    const now = await look();
+    if (now.processes.join() === before.processes.join()) return now;
+    before = now;
+  }
 }
 
 /** Who is not root needs a store of its own. */

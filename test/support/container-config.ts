@@ -132,6 +132,7 @@ function systemMounts(cgroups: 'ro' | 'rw'): readonly unknown[] {
     mount('/dev/shm', 'tmpfs', [...safe, 'mode=1777', 'size=67108864']),
     // Nothing of this machine's own.
     mount('/tmp', 'tmpfs', ['nosuid', 'nodev', 'mode=1777', 'size=1g']),
+    mount('/var/tmp', 'tmpfs', ['nosuid', 'nodev', 'mode=1777', 'size=64m']),
     mount('/run', 'tmpfs', ['nosuid', 'nodev', 'mode=755', 'size=64m']),
   ];
 }
