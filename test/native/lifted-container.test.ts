@@ -23,7 +23,8 @@ async function runIn(settings: ContainerSettings): Promise<Told> {
     environment: { ROOTCELLAR_HOME: sharedHome() },
     folders: [sharedHome()],
   });
-  if (!stdout.startsWith('{')) return { tier: undefined, status: stderr, missing: [], step: undefined };
+  if (!stdout.startsWith('{') || !stdout.includes('"isolation"'))
+    return { tier: undefined, status: stderr, missing: [], step: undefined };
   const report = JSON.parse(stdout);
   return {
     tier: report.status === 'ok' ? report.isolation.tier : undefined,
