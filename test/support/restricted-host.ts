@@ -63,6 +63,7 @@ export interface HostRequest {
 /** A program that runs in a restricted host, with everything that it starts. */
 export interface HostedProcess extends AsyncDisposable {
   readonly child: ChildProcess;
+  readonly place: Place;
   /** Pids, on this machine, of the program and of all that came from it. */
   readonly processes: () => readonly number[];
 }
@@ -188,6 +189,7 @@ function startContainer(settings: ContainerSettings, request: HostRequest, { fol
   const child = spawn('unshare', words, { stdio: 'pipe' });
   return {
     child,
+    place: { folder, id },
     processes: () => processesOf(id),
     [Symbol.asyncDispose]: async () => {
       execFileSync('runc', ['--root', join(folder, 'runc'), 'delete', '--force', id], { stdio: 'ignore' });
@@ -223,6 +225,7 @@ function startUser(kind: HostKind, request: HostRequest, { folder, id }: Place):
   });
   return {
     child,
+    place: { folder, id },
     processes: () => processesOf(id),
     [Symbol.asyncDispose]: async () => {
       await end(child, id);
