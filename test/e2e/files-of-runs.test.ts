@@ -3,9 +3,9 @@ import { buffer } from 'node:stream/consumers';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../../src/run/run-report.ts';
-import { attackHost, start, type AttackHost } from '../attacks/attack-host.ts';
 import { CANNOT_SANDBOX } from '../native/toy-cell.ts';
 import { COMMAND, pythonImage, rootcellar, sharedHome, workplace } from '../support/command.ts';
+import { imageHost, start, type ImageHost } from '../support/image-host.ts';
 
 const COPY = `
 import os
@@ -23,10 +23,10 @@ function refuse(): never {
 }
 
 describe.skipIf(CANNOT_SANDBOX)('what goes into runs and comes out of them', () => {
-  let host: AttackHost;
+  let host: ImageHost;
   beforeAll(async () => {
     await pythonImage();
-    host = await attackHost(sharedHome(), { firstUid: 1_800_003_000, count: 64 });
+    host = await imageHost(sharedHome());
     // Lays the image out, which is told on stderr.
     await (
       await start(host, {})

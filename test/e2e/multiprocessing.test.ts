@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pythonImage, sharedHome } from '../support/command.ts';
-import { attackHost, start, type AttackHost } from '../attacks/attack-host.ts';
+import { imageHost, start, type ImageHost } from '../support/image-host.ts';
 import { CANNOT_SANDBOX } from '../native/toy-cell.ts';
 
 const LIMITS = ['wall=60s', 'cpu=60s'];
@@ -50,10 +50,10 @@ if __name__ == "__main__":
 `;
 
 describe.skipIf(CANNOT_SANDBOX)('multiprocessing', () => {
-  let host: AttackHost;
+  let host: ImageHost;
   beforeAll(async () => {
     await pythonImage();
-    host = await attackHost(sharedHome(), { firstUid: 1_800_002_000, count: 64 });
+    host = await imageHost(sharedHome());
   });
   afterAll(() => host[Symbol.asyncDispose]());
 
