@@ -163,18 +163,32 @@ static uint64_t own_pages(const char *statm)
 	return resident > shared ? resident - shared : 0;
 }
 
+/*
+ * In bytes; the file has kB: proc_pid_status(5).  No name in it can look like
+ * a row, since the kernel writes line feeds in names as two characters.
+ */
+static uint64_t row_of(const char *status, const char *key)
+{
+	const char *row = strstr(status, key);
+
+	return row == NULL ? 0 : strtoull(row + strlen(key), NULL, 10) * 1024;
+}
+
 int proc_measure(pid_t pid, struct proc_use *use)
 {
 	long per_second = sysconf(_SC_CLK_TCK), page = sysconf(_SC_PAGESIZE);
-	char stat[1024], statm[256];
+	char stat[1024], statm[256], status[4096];
 	const char *threads;
 
 	if (read_text(pid, "stat", stat, sizeof(stat)) < 0 ||
-	    read_text(pid, "statm", statm, sizeof(statm)) < 0)
+	    read_text(pid, "statm", statm, sizeof(statm)) < 0 ||
+	    read_text(pid, "status", status, sizeof(status)) < 0)
 		return -1;
 	threads = field_of(stat, FIELD_THREADS);
 	*use = (struct proc_use){
-		.memory = own_pages(statm) * (uint64_t)page,
+		.memory = own_pages(statm) * (uint64_t)page +
+			  row_of(status, "\nRssShmem:") +
+			  row_of(status, "\nVmPTE:"),
 		.processor = ticks(stat) * (NS_PER_SECOND /
 					    (uint64_t)per_second),
 		.threads = threads == NULL ? 1 : strtoull(threads, NULL, 10),

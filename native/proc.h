@@ -7,7 +7,7 @@
 
 /* What /proc says of one process. */
 struct proc_use {
-	uint64_t memory;	/* bytes in memory that it shares with no file */
+	uint64_t memory;	/* bytes: its own, shared without a file, tables */
 	uint64_t processor;	/* ns, with children that it waited for */
 	uint64_t threads;
 };

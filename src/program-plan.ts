@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { cellGround, runFolder, type CellHost } from './cell-host.ts';
+import { cellGround, runFolder, type CellHost, type Ground } from './cell-host.ts';
 import type { OpenNetwork } from './cell-network.ts';
 import { startFromOutside } from './image-start.ts';
 import type { PipelineContext } from './pipeline-context.ts';
-import { networkMode, type NetworkSettings } from './recipe/network.ts';
+import { networkMode } from './recipe/network.ts';
 import type { Limits, Tier } from './recipe/recipe.ts';
 import { cellEnvironment } from './run/cell-environment.ts';
 import { cellLimits, resourceLimits } from './run/cell-limits.ts';
@@ -58,7 +58,7 @@ export async function programPlan(parts: PlanParts, { store, now }: PipelineCont
     limits: cellLimits(limits),
     resourceLimits: resourceLimits(limits, ground),
     network: network.plan,
-    filter: filterFor(manifest, host, request.network),
+    filter: filterFor(parts, ground),
     isTraced: request.isTraced,
     files: files.length === 0 ? undefined : files,
     outputs: outputPlan(request, limits),
@@ -94,15 +94,16 @@ async function startWords(
   return [...start, ...words];
 }
 
-/** The image's, unless this run has another network than it was made for, or a cell without namespaces. */
-function filterFor(manifest: ImageManifest, host: CellHost, wanted: NetworkSettings | undefined): Uint8Array {
+/** The image's, unless this run has another network than it was made for, or a cell without namespaces or control groups. */
+function filterFor({ request, manifest, host }: PlanParts, { cgroups }: Ground): Uint8Array {
   const { filter, sandbox, architecture } = manifest;
   const { tier, landlock } = host;
-  const network = wanted ?? sandbox.network;
+  const network = request.network ?? sandbox.network;
   const mode = networkMode(network);
-  const isImages = mode === networkMode(sandbox.network) && (tier === 'A' || tier === 'B');
+  const isCounted = cgroups !== undefined;
+  const isImages = isCounted && mode === networkMode(sandbox.network) && (tier === 'A' || tier === 'B');
   if (isImages) return heardFilter(Buffer.from(filter, 'base64'));
   const policy = networkPolicy({ syscalls: sandbox.syscalls, network }, architecture);
-  const placed = placedPolicy(policy, { architecture, tier, landlock, hasNetwork: mode !== 'none' });
+  const placed = placedPolicy(policy, { architecture, tier, landlock, hasNetwork: mode !== 'none', isCounted });
   return heardFilter(compileFilter(placed, architecture).program);
 }

@@ -13,22 +13,29 @@ export const MAIN_PROCESS = 0x7fff_fffe;
 const SCOPED_SIGNALS = 6;
 
 /**
- * The same policy for a cell without namespaces: what the kernel would have kept away from the host is denied. In tiers A and
- * B nothing changes.
+ * The same policy for a cell without namespaces or without control groups: what the kernel would have kept away from the host
+ * is denied. Where there are both nothing changes.
  *
+ * Without control groups: files without names, whose memory nothing else counts.
  * C and D: sockets, since there is no empty network to put them in.
  * D: what acts on files and processes of the same user, which the cell shares with its host: modes, owners and times
  * of files, which Landlock does not guard; priorities; and signals to others, where Landlock does not scope them.
  */
 export function placedPolicy(policy: SyscallPolicy, placement: Placement): SyscallPolicy {
-  const { architecture, tier, landlock, hasNetwork } = placement;
-  if (tier === 'A' || tier === 'B') return policy;
-  const sockets = hasNetwork ? [] : SOCKETS;
-  const denied = new Set(tier === 'D' ? [...sockets, ...FILE_METADATA, ...SCHEDULING] : sockets);
+  const { architecture, tier, landlock } = placement;
+  const denied = deniedIn(placement);
   const kept = [...policy.rules].filter(([name]) => !denied.has(name));
+  if (denied.size === 0) return policy;
   const pinned = tier === 'D' && landlock < SCOPED_SIGNALS ? signalRules(policy, architecture) : [];
   const rules = [...new Map([...kept, ...pinned])].toSorted(([a], [b]) => byteOrder(a, b));
   return { ...policy, rules: new Map(rules) };
+}
+
+function deniedIn({ tier, hasNetwork, isCounted }: Placement): ReadonlySet<string> {
+  const files = isCounted ? [] : NAMELESS_FILES;
+  if (tier === 'A' || tier === 'B') return new Set(files);
+  const sockets = hasNetwork ? [] : SOCKETS;
+  return new Set([...files, ...sockets, ...(tier === 'D' ? [...FILE_METADATA, ...SCHEDULING] : [])]);
 }
 
 export interface Placement {
@@ -36,9 +43,14 @@ export interface Placement {
   readonly tier: Tier;
   /** Whether it may reach anybody; else no socket is made that could. */
   readonly hasNetwork: boolean;
+  /** Whether control groups count its memory; else only what processes have can be measured. */
+  readonly isCounted: boolean;
   /** ABI of the host. */
   readonly landlock: number;
 }
+
+/** Their memory belongs to no process. */
+const NAMELESS_FILES: readonly string[] = ['memfd_create', 'memfd_secret'];
 
 const SOCKETS: readonly string[] = ['socket', 'bind', 'connect', 'listen', 'accept', 'accept4', 'sendmmsg'];
 

@@ -24,9 +24,9 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar trace', () => {
     expect(stderr).toContain('0\n');
     expect(stdout).toMatch(/^clone +1 +@subprocess /m);
     expect(stdout).toMatch(/^sched_setaffinity +1 +sched_setaffinity$/m);
-    expect(stdout).toMatch(/^socket +1 +@network /m);
+    expect(stdout).toMatch(/^socket +1 +@proxy-client /m);
     expect(stdout).toMatch(/^wait4 +1 +@subprocess$/m);
-    expect(stdout).toContain('allow: ["@network", "@subprocess", sched_setaffinity]');
+    expect(stdout).toContain('allow: ["@proxy-client", "@subprocess", sched_setaffinity]');
     expect(status).toBe(0);
   });
 
@@ -44,8 +44,8 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar trace', () => {
     const denied = await rootcellar(['run', recipe, '--', work.path('curious.py')]);
     expect(denied.status).not.toBe(0);
     const traced = await rootcellar(['trace', recipe, '--write', '--', work.path('curious.py')]);
-    expect(traced.stdout).toContain('added to the recipe: @network, @subprocess, sched_setaffinity');
-    expect(await readFile(work.path('recipe/recipe.yaml'), 'utf8')).toContain('"@network", "@subprocess"');
+    expect(traced.stdout).toContain('added to the recipe: @proxy-client, @subprocess, sched_setaffinity');
+    expect(await readFile(work.path('recipe/recipe.yaml'), 'utf8')).toContain('"@proxy-client", "@subprocess"');
     expect((await rootcellar(['lock', recipe])).status).toBe(0);
     const allowed = await rootcellar(['run', recipe, '--', work.path('curious.py')]);
     expect(allowed.stderr).not.toContain('denied');

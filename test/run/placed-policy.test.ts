@@ -11,14 +11,20 @@ interface Cell {
   readonly tier: Tier;
   readonly landlock?: number;
   readonly allow?: readonly string[];
+  readonly isCounted?: boolean;
 }
 
-function answer({ tier, landlock = 7, allow = [] }: Cell, name: string, first = 0): string | undefined {
+function answer(
+  { tier, landlock = 7, allow = [], isCounted = true }: Cell,
+  name: string,
+  first = 0,
+): string | undefined {
   const policy = placedPolicy(compilePolicy({ profile: 'python', allow, deny: [] }, 'amd64'), {
     architecture: 'amd64',
     tier,
     landlock,
     hasNetwork: false,
+    isCounted,
   });
   const { instructions } = compileFilter(policy, 'amd64');
   const number = syscallNumber('amd64', name) ?? -1;
@@ -30,9 +36,19 @@ describe('placedPolicy()', () => {
   it('leaves a cell with namespaces as it is', () => {
     const policy = compilePolicy({ profile: 'python', allow: ['@network'], deny: [] }, 'amd64');
     for (const tier of ['A', 'B'] as const) {
-      expect(placedPolicy(policy, { architecture: 'amd64', tier, landlock: 7, hasNetwork: false })).toBe(policy);
+      expect(
+        placedPolicy(policy, { architecture: 'amd64', tier, landlock: 7, hasNetwork: false, isCounted: true }),
+      ).toBe(policy);
     }
   });
+
+  it.each(['A', 'B', 'C', 'D'] as const)(
+    'gives no files without names where nothing counts them, in tier %s',
+    (tier) => {
+      expect(answer({ tier }, 'memfd_create')).toBe('allow');
+      expect(answer({ tier, isCounted: false }, 'memfd_create')).toBe('notify');
+    },
+  );
 
   it.each(['C', 'D'] as const)('gives no sockets where there is no empty network, in tier %s', (tier) => {
     expect(answer({ tier: 'A', allow: ['@network'] }, 'socket', 2)).toBe('allow');
