@@ -14,6 +14,7 @@ import { materialiseRootfs } from '../../src/store/rootfs-folder.ts';
 import { Store } from '../../src/store/store.ts';
 import { COMMAND, copyRecipe } from '../support/command.ts';
 import { measureFilterLoads } from './filter-load.ts';
+import { launcherAlone } from './launcher-alone.ts';
 import { peakOfTree, startLargeIndex } from './large-image.ts';
 import { phaseTimes, type PhaseTime } from './phase-times.ts';
 
@@ -145,7 +146,15 @@ describe.sequential('ratios', () => {
   it('cold run, against bubblewrap with the same interpreter and code', async () => {
     const python = ['/usr/bin/python3.13', '-I', '-B', '-c', 'print(1)'];
     const mounts = ['--ro-bind', rootfs, '/', '--tmpfs', '/tmp', '--dev', '/dev', '--chdir', '/tmp'];
+    const theirs = (): Promise<unknown> =>
+      run('bwrap', ['--unshare-all', '--die-with-parent', '--clearenv', ...mounts, ...python]);
+    const alone = await launcherAlone({ image, root: rootfs, code: 'print(1)', folder }, context);
     await compare('cold run by cell : bubblewrap, same interpreter and code', 1, {
+      count: 41,
+      ours: async () => expect(await alone()).toBe('1\n'),
+      theirs,
+    });
+    await compare('the same by the library, report included : bubblewrap', 1, {
       count: 41,
       ours: async () => {
         const request = {
@@ -158,7 +167,7 @@ describe.sequential('ratios', () => {
         const { report } = await startProgram(request, context);
         expect((await report).stdout).toBe('1\n');
       },
-      theirs: () => run('bwrap', ['--unshare-all', '--die-with-parent', '--clearenv', ...mounts, ...python]),
+      theirs,
     });
   });
 
