@@ -62,6 +62,8 @@ export interface ContainerProcess {
   readonly environment: Readonly<Record<string, string>>;
   /** Folders of the host that are writable under the same path. */
   readonly folders: readonly string[];
+  /** Folders of the host that are there and cannot be changed. */
+  readonly readOnlyFolders: readonly string[];
 }
 
 /** So that a mistake of ours ends in the container, and not with this machine. */
@@ -86,7 +88,11 @@ export function containerConfig(settings: ContainerSettings, process: ContainerP
       capabilities: { bounding: capabilities, effective: held, permitted: held },
       noNewPrivileges: settings.noNewPrivileges,
     },
-    mounts: [...systemMounts(settings.cgroups), ...process.folders.map(bindMount)],
+    mounts: [
+      ...systemMounts(settings.cgroups),
+      ...process.readOnlyFolders.map((folder) => bindMount(folder, 'ro')),
+      ...process.folders.map((folder) => bindMount(folder, 'rw')),
+    ],
     linux: {
       cgroupsPath: `/${process.id}`,
       resources: { memory: { limit: MOST_MEMORY }, pids: { limit: MOST_PROCESSES } },
@@ -141,6 +147,6 @@ function mount(destination: string, type: string, options: readonly string[]): u
   return { destination, type, source: type, options };
 }
 
-function bindMount(folder: string): unknown {
-  return { destination: folder, type: 'bind', source: folder, options: ['rbind', 'rw'] };
+function bindMount(folder: string, access: 'ro' | 'rw'): unknown {
+  return { destination: folder, type: 'bind', source: folder, options: ['rbind', access] };
 }

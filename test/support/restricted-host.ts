@@ -175,6 +175,13 @@ mount -t overlay -o "lowerdir=/,upperdir=$folder/state/upper,workdir=$folder/sta
 exec runc --root "$folder/runc" run --bundle "$folder" "$id"
 `;
 
+const REPOSITORY = join(import.meta.dirname, '../..');
+
+/** Whether the overlay shows it: nothing else is mounted there, here or in the container. */
+function isOnRoot(folder: string): boolean {
+  return statSync(folder).dev === statSync('/').dev && !/^\/(?:tmp|var\/tmp|run)\//.test(folder);
+}
+
 function startContainer(settings: ContainerSettings, request: HostRequest, { folder, id }: Place): HostedProcess {
   mkdirSync(join(folder, 'state'));
   const config = containerConfig(settings, {
@@ -183,6 +190,7 @@ function startContainer(settings: ContainerSettings, request: HostRequest, { fol
     words: request.words,
     environment: { PATH, HOME: '/tmp', ...request.environment },
     folders: request.folders ?? [],
+    readOnlyFolders: isOnRoot(REPOSITORY) ? [] : [REPOSITORY],
   });
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
   const words = ['--mount', '--propagation', 'private', 'sh', '-c', MOUNT_AND_RUN, 'sh', folder, id];
