@@ -1,4 +1,5 @@
 import { lookupIn } from './assemble/tree-lookup.ts';
+import type { Digest } from './base/digest.ts';
 import { RootcellarError } from './base/rootcellar-error.ts';
 import type { ProgramFile } from './run/launch-plan.ts';
 import type { ImageManifest } from './store/image-manifest.ts';
@@ -55,7 +56,17 @@ function nodeWords(node: string, program: Program, folder: string): readonly str
 /** Of Debian's package, and of Node's own archives as its official images have them unpacked. */
 const NODE_PATHS = ['/usr/bin/node', '/usr/local/bin/node'] as const;
 
-async function nodePath(image: Image, store: Store): Promise<string | undefined> {
+/** By digest: an image never changes, and to read what it has takes longer than to start Node.js. */
+const nodePaths = new Map<Digest, Promise<string | undefined>>();
+
+/** Where an image has Node.js; undefined: it has none. */
+export async function nodePath(image: Image, store: Store): Promise<string | undefined> {
+  const known = nodePaths.get(image.diffId) ?? findNode(image, store);
+  nodePaths.set(image.diffId, known);
+  return known;
+}
+
+async function findNode(image: Image, store: Store): Promise<string | undefined> {
   const lookup = lookupIn(await readTree(store, image));
   return NODE_PATHS.find((path) => lookup.find(path)?.file !== undefined);
 }

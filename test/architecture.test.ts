@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 /**
  * The pipeline, first stage first. A folder may import itself and the folders before it.
- * Files directly under src/ join the stages together; only cli/ and index.ts may import those.
+ * Files directly under src/ join the stages together; only what comes after them may import those, and index.ts.
  */
 const STAGES = [
   'base',
@@ -40,6 +40,7 @@ const EFFECT_FILES: readonly string[] = [
   'cli/artifact-supply.ts',
   'cli/build-rootfs.ts',
   'cli/command-context.ts',
+  'cli/dify-files.ts',
   'cli/doctor-verb.ts',
   'cli/end-process.ts',
   'cli/import-verb.ts',
@@ -51,6 +52,8 @@ const EFFECT_FILES: readonly string[] = [
   'cli/run-files.ts',
   'cli/run-summary.ts',
   'cli/run-verb.ts',
+  'cli/serve-verb.ts',
+  'cli/served-recipe.ts',
   'cli/trace-verb.ts',
   'compile-artifacts.ts',
   'host-supply.ts',
@@ -91,6 +94,9 @@ const EFFECT_FILES: readonly string[] = [
   'run/probe-cell.ts',
   // A list of networks, which node:net has.
   'run/special-addresses.ts',
+  'serve/returned-files.ts',
+  'serve/service-clock.ts',
+  'serve/watched-images.ts',
   'store/artifacts.ts',
   'store/byte-request.ts',
   'store/contents.ts',
@@ -149,9 +155,16 @@ function stageOf(file: string): number {
   return file.includes('/') ? STAGES.indexOf(file.split('/')[0] ?? '') : STAGES.length;
 }
 
-/** Files of src/ itself stand between the stages and the command line. */
+/** Folders that come after the joins. */
+const AFTER_JOINS = ['refresh', 'serve', 'cli'];
+
+/** Files of src/ itself stand between the stages and what comes after; index.ts is outside of all. */
 function mayImport(file: string, target: string): boolean {
-  if (!file.includes('/') || file.startsWith('cli/')) return !target.startsWith('cli/') || file.startsWith('cli/');
+  const isJoin = !file.includes('/') && file !== 'index.ts';
+  const isAfter = AFTER_JOINS.some((stage) => target.startsWith(`${stage}/`));
+  if (isJoin) return !isAfter;
+  if (file === 'index.ts') return !target.startsWith('cli/');
+  if (!target.includes('/')) return AFTER_JOINS.some((stage) => file.startsWith(`${stage}/`));
   return stageOf(target) <= stageOf(file);
 }
 

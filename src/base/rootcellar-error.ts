@@ -53,6 +53,15 @@ export const ERROR_CODES = {
   E_POLICY: 'the policy asks for something that does not exist or cannot be had',
   E_SANDBOX: 'the sandbox could not be set up, so nothing was run',
   E_VERIFY_FAILED: 'what is stored is not what was promised',
+  E_LISTEN: 'the service cannot listen where it was told to',
+  E_UNSAFE_LISTEN: 'the service would be open to others without a secret',
+  E_REQUEST: 'a request to the service asks for something malformed, or for more than it allows',
+  E_UNAUTHORIZED: 'a request to the service has no key, or a wrong one',
+  E_TOO_LARGE: 'a request to the service is larger than it takes',
+  E_BUSY: 'as many runs as the service takes are running and waiting',
+  E_NOT_READY: 'the service has no image yet',
+  E_DRAINING: 'the service is stopping and takes no more requests',
+  E_IDEMPOTENCY: 'an `Idempotency-Key` was used for another request, or its answer could not be kept',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

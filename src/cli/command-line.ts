@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import type { CommonFlags, Verb } from './command-context.ts';
 import { runVerb } from './command-context.ts';
+import { addServeVerb } from './serve-command.ts';
+import { addVerb, collect, withCommonFlags, type Run } from './verb-definition.ts';
 
 /** Exit status of a wrong command line. */
 const USAGE = 2;
@@ -23,8 +25,6 @@ export async function runCommandLine(words: readonly string[], tree: CommandTree
 
 /** A command with its verbs; what they are to do goes to `run`. */
 type CommandTree = (run: Run) => Command;
-
-type Run = (flags: CommonFlags, work: Verb) => Promise<void>;
 
 /** Commander's own text in the form of our errors. */
 function usageError(text: string, write: (text: string) => void): void {
@@ -56,6 +56,7 @@ function rootcellar(run: Run): Command {
   addBuildingVerbs(program, run);
   addImportVerb(program, run);
   addRunVerb(program, run);
+  addServeVerb(program, run);
   addTraceVerb(program, run);
   addLookingVerbs(program, run);
   return program;
@@ -277,27 +278,4 @@ export interface RunFlags {
 
 export interface TraceFlags {
   readonly write?: boolean;
-}
-
-interface VerbHelp {
-  readonly summary: string;
-  /** Words after the name of the command. */
-  readonly example: string;
-}
-
-/** A verb with the flags that all verbs have, and an example below its help. */
-function addVerb(program: Command, usage: string, { summary, example }: VerbHelp): Command {
-  const command = program.command(usage).description(summary);
-  return withCommonFlags(command).addHelpText('after', `\nExample:\n  ${program.name()} ${example}`);
-}
-
-function withCommonFlags(command: Command): Command {
-  return command
-    .option('--json', 'write one JSON object a line to stdout')
-    .option('-q, --quiet', 'no progress')
-    .option('-v, --verbose', 'more progress, as plain lines');
-}
-
-function collect(value: string, values: readonly string[] = []): readonly string[] {
-  return [...values, value];
 }

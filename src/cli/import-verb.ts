@@ -1,24 +1,17 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { basename, delimiter, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
-import { readBoundedFile } from '../recipe/bounded-file.ts';
-import {
-  mergeDifyConfigs,
-  parseDifyConfig,
-  parseDifyVariables,
-  type DifyConfig,
-  type ImportNote,
-} from '../recipe/dify-config.ts';
-import { importDify, type ImportBase } from '../recipe/dify-import.ts';
+import { mergeDifyConfigs, type ImportNote } from '../recipe/dify-config.ts';
+import { importDify } from '../recipe/dify-import.ts';
 import { parseRecipe } from '../recipe/recipe-reader.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
-import { decodeUtf8 } from '../recipe/utf8-text.ts';
 import { policyVocabulary } from '../run/policy.ts';
 import { syscallKnowledge } from '../run/syscall-knowledge.ts';
 import type { CommandContext } from './command-context.ts';
 import type { ImportFlags } from './command-line.ts';
+import { chooseBase, readDifyConfig, readDifyText, readDifyVariables } from './dify-files.ts';
 
 export interface ImportRequest {
   /** Path of `config.yaml`. */
@@ -27,19 +20,15 @@ export interface ImportRequest {
   readonly flags: ImportFlags;
 }
 
-/** Where dify-sandbox looks for Python when nothing says otherwise. */
-const DIFY_PYTHON = '/opt/python/bin/python3';
-const SUITE = 'trixie';
 const REQUIREMENTS = 'python-requirements.txt';
-const LARGEST = 1024 ** 2;
 
 /** `rootcellar import`: dify-sandbox's files as they are → a recipe. What cannot be carried over is said. */
 export async function importVerb(context: CommandContext, request: ImportRequest): Promise<number> {
   const { flags } = request;
   const folder = resolve(flags.output);
-  const config = await readConfig(request);
-  const requirements = request.requirements === undefined ? undefined : await readText(request.requirements);
-  const base = chooseBase(config, flags, context.environment['PATH'] ?? '');
+  const config = mergeDifyConfigs(await readDifyConfig(request.config), await readDifyVariables(flags.env));
+  const requirements = request.requirements === undefined ? undefined : await readDifyText(request.requirements);
+  const base = chooseBase(config, flags.base, context.environment['PATH'] ?? '');
   const { recipe, notes } = importDify(config, {
     architecture: context.hostArchitecture,
     base,
@@ -65,52 +54,6 @@ export async function importVerb(context: CommandContext, request: ImportRequest
     notes: notes.map(({ setting, text: note }) => ({ key: setting.key, place: { ...setting.place }, note })),
   });
   return 0;
-}
-
-async function readConfig({ config, flags }: ImportRequest): Promise<DifyConfig> {
-  const settings = parseDifyConfig(await readText(config), config);
-  if (flags.env === undefined) return mergeDifyConfigs(settings, new Map());
-  return mergeDifyConfigs(settings, parseDifyVariables(await readText(flags.env), flags.env));
-}
-
-async function readText(path: string): Promise<string> {
-  const result = await readBoundedFile(path, LARGEST);
-  const text = result.kind === 'content' ? decodeUtf8(result.content) : undefined;
-  if (text !== undefined) return text;
-  const fault = result.kind === 'refused' ? result.fault : result.kind === 'missing' ? 'does not exist' : 'is no UTF-8';
-  throw new RootcellarError('E_CONFIG_VALUE', `the file ${quotedWord(path)} ${fault}`, {
-    hint: 'name the files of dify-sandbox: conf/config.yaml dependencies/python-requirements.txt',
-  });
-}
-
-/** The configured Python where this machine has it, else Debian's: either way the recipe can be built here. */
-function chooseBase(config: DifyConfig, { base }: ImportFlags, searchPath: string): ImportBase {
-  if (base !== undefined && base !== 'host' && base !== 'debian') {
-    throw new RootcellarError('E_USAGE', `--base: there is no ${quotedWord(base)}`, { hint: 'use host or debian' });
-  }
-  const configured = config.get('python_path')?.value ?? DIFY_PYTHON;
-  const wanted = typeof configured === 'string' ? configured : configured.join(',');
-  const found = findProgram(wanted, searchPath);
-  if (base === 'debian' || (base === undefined && found === undefined)) return { kind: 'debian', suite: SUITE };
-  return { kind: 'host', pythonPath: found ?? wanted, isThere: existsSync };
-}
-
-/** As dify-sandbox does it: an absolute path, or a name that is looked for on `PATH`. */
-function findProgram(name: string, searchPath: string): string | undefined {
-  const folders = name.includes('/') ? [''] : searchPath.split(delimiter).filter((folder) => folder.startsWith('/'));
-  return folders
-    .map((folder) => (folder === '' ? name : join(folder, name)))
-    .find((path) => path.startsWith('/') && isProgram(path));
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    // Whatever the reason, it cannot be run: the Python of Debian is taken instead, and that is said.
-    return false;
-  }
 }
 
 function recipeName(folder: string): string {
@@ -165,7 +108,7 @@ function cannotWrite(path: string, error: unknown): unknown {
   return new RootcellarError('E_USAGE', `-o: ${quotedWord(path)} ${fault}`, { hint, cause: error });
 }
 
-function noteText({ setting, text }: ImportNote): string {
+export function noteText({ setting, text }: ImportNote): string {
   const { file, line, column } = setting.place;
   return `${file}:${line}:${column}: \`${setting.key}\`: ${text}`;
 }

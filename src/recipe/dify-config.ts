@@ -99,6 +99,17 @@ export function parseDifyVariables(text: string, file: string): DifyConfig {
   return settings;
 }
 
+/** The settings of a process's own environment, as dify-sandbox reads it: an empty variable is none. */
+export function difyEnvironment(environment: Readonly<Record<string, string | undefined>>): DifyConfig {
+  const settings = [...DIFY_VARIABLES].flatMap(([name, key]): readonly [string, DifySetting][] => {
+    const value = environment[name]?.trim() ?? '';
+    if (value === '') return [];
+    const place = { file: `$${name}`, line: 1, column: 1 };
+    return [[key, { key, value: LISTS.has(key) ? elementsOf(value) : value, place }]];
+  });
+  return new Map(settings);
+}
+
 /** `later` wins. In byte order of key. */
 export function mergeDifyConfigs(earlier: DifyConfig, later: DifyConfig): DifyConfig {
   return new Map([...earlier, ...later].toSorted(([a], [b]) => byteOrder(a, b)));

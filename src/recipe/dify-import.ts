@@ -27,9 +27,15 @@ export interface SyscallKnowledge {
 }
 
 export type ImportBase =
-  | { readonly kind: 'host'; readonly pythonPath: string; readonly isThere: (path: string) => boolean }
-  /** `suite` is the codename of a release. */
-  | { readonly kind: 'debian'; readonly suite: string };
+  | {
+      readonly kind: 'host';
+      readonly pythonPath: string;
+      readonly isThere: (path: string) => boolean;
+      /** Taken besides what the configuration names. */
+      readonly paths?: readonly string[];
+    }
+  /** `suite` is the codename of a release; `packages` are taken besides Python. */
+  | { readonly kind: 'debian'; readonly suite: string; readonly packages?: readonly string[] };
 
 export interface DifyImport {
   /** The recipe as plain data, with the keys of `recipe.yaml`. */
@@ -41,7 +47,7 @@ export interface DifyImport {
 /** Translates the settings of dify-sandbox into a recipe. Everything that it cannot carry over is in the notes. */
 export function importDify(config: DifyConfig, facts: ImportFacts): DifyImport {
   const { base: from } = facts;
-  const base = from.kind === 'host' ? hostParts(config, from) : debianParts(config, from.suite);
+  const base = from.kind === 'host' ? hostParts(config, from) : debianParts(config, from);
   const outcomes = [...config.values()].map((setting) => outcomeOf(setting, facts));
   const limits = Object.assign({}, ...outcomes.map((outcome) => outcome.limits));
   const allow = outcomes.flatMap((outcome) => outcome.allow ?? []);

@@ -21,6 +21,12 @@ const SYSTEM_PATHS = [
 export interface HostPlaces {
   readonly pythonPath: string;
   readonly isThere: (path: string) => boolean;
+  readonly paths?: readonly string[];
+}
+
+export interface DebianPlaces {
+  readonly suite: string;
+  readonly packages?: readonly string[];
 }
 
 /** A base of this machine's files: the paths as they are, but for what belongs to one host alone. */
@@ -36,15 +42,19 @@ export function hostParts(config: DifyConfig, machine: HostPlaces): ImportedBase
     notes.push({ setting: explicit, text });
   }
   return {
-    recipe: { base: { host: { python_path: machine.pythonPath, python_lib_path: [...new Set(paths)] } } },
+    recipe: {
+      base: {
+        host: { python_path: machine.pythonPath, python_lib_path: [...new Set([...paths, ...(machine.paths ?? [])])] },
+      },
+    },
     notes: [...notes, ...listed.filter(({ kind }) => kind === 'of one host').map(hostNote)],
   };
 }
 
 /** A base of Debian packages that bring what the paths stand for. */
-export function debianParts(config: DifyConfig, suite: string): ImportedBase {
+export function debianParts(config: DifyConfig, { suite, packages: more = [] }: DebianPlaces): ImportedBase {
   const { listed, notes } = listedPaths(config);
-  const packages = new Set(['python3', 'ca-certificates', 'tzdata']);
+  const packages = new Set(['python3', 'ca-certificates', 'tzdata', ...more]);
   const libraries = listed.flatMap(({ kind, path }) => (kind === 'library' ? [nameOf(path)] : []));
   return {
     recipe: {

@@ -3,8 +3,10 @@ import { RootcellarError } from '../base/rootcellar-error.ts';
 import { limitsSchema } from './recipe-schema.ts';
 import type { Limits } from './recipe.ts';
 
-/** What the limits are called in recipes and on the command line. */
-const FIELDS = {
+/** What the limits are called in recipes, on the command line and in requests. */
+export type LimitName = 'memory' | 'processes' | 'cpu' | 'wall' | 'output' | 'tmp' | 'open_files';
+
+export const LIMIT_FIELDS: Readonly<Record<LimitName, keyof Limits>> = {
   memory: 'memoryBytes',
   processes: 'processes',
   cpu: 'cpuMs',
@@ -12,9 +14,9 @@ const FIELDS = {
   output: 'outputBytes',
   tmp: 'tmpBytes',
   open_files: 'openFiles',
-} as const satisfies Record<string, keyof Limits>;
+};
 
-const EXAMPLES: Readonly<Record<keyof typeof FIELDS, string>> = {
+const EXAMPLES: Readonly<Record<LimitName, string>> = {
   memory: '256MiB',
   processes: '32',
   cpu: '5s',
@@ -31,18 +33,19 @@ const EXAMPLES: Readonly<Record<keyof typeof FIELDS, string>> = {
 export function parseLimitSetting(text: string): Partial<Limits> {
   const [, name = '', value = ''] = /^([a-z_]+)=(.*)$/s.exec(text) ?? [];
   if (!isLimitName(name)) {
-    const near = closestWord(name, Object.keys(FIELDS));
-    const hint = near === undefined ? `use one of ${Object.keys(FIELDS).join(', ')}` : `did you mean \`${near}=…\`?`;
+    const near = closestWord(name, Object.keys(LIMIT_FIELDS));
+    const hint =
+      near === undefined ? `use one of ${Object.keys(LIMIT_FIELDS).join(', ')}` : `did you mean \`${near}=…\`?`;
     throw new RootcellarError('E_USAGE', `limit \`${text}\`: is not \`name=value\` with the name of a limit`, { hint });
   }
   const parsed = limitsSchema().safeParse({ [name]: /^\d+$/.test(value) ? Number(value) : value });
-  if (parsed.success) return { [FIELDS[name]]: parsed.data[FIELDS[name]] };
+  if (parsed.success) return { [LIMIT_FIELDS[name]]: parsed.data[LIMIT_FIELDS[name]] };
   const fault = parsed.error.issues[0]?.message ?? 'is not a limit';
   throw new RootcellarError('E_USAGE', `limit \`${name}\`: ${fault}`, {
     hint: `write for example \`--limit ${name}=${EXAMPLES[name]}\``,
   });
 }
 
-function isLimitName(name: string): name is keyof typeof FIELDS {
-  return Object.hasOwn(FIELDS, name);
+function isLimitName(name: string): name is LimitName {
+  return Object.hasOwn(LIMIT_FIELDS, name);
 }

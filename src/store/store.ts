@@ -28,8 +28,8 @@ const FOLDERS = {
   tmp: 0o711,
 } as const;
 
-/** What else a store without its layout file may hold: that of a process that is quicker, resolvers' lists, what a new disk has. */
-const HARMLESS: ReadonlySet<string> = new Set([LAYOUT_FILE, 'lost+found', 'cache']);
+/** What else a store without its layout file may hold: that of a quicker process, resolvers' lists, recipes of services, what a new disk has. */
+const HARMLESS: ReadonlySet<string> = new Set([LAYOUT_FILE, 'lost+found', 'cache', 'served']);
 
 export type StoreFolder = keyof typeof FOLDERS;
 

@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import type { PipelineContext } from '../pipeline-context.ts';
+import { difyEnvironment, mergeDifyConfigs, type DifyConfig } from '../recipe/dify-config.ts';
+import { readBoundedFile } from '../recipe/bounded-file.ts';
+import { proxySecrets } from '../recipe/proxy-secrets.ts';
+import { quotedWord } from '../recipe/quoted-value.ts';
+import { startProgram } from '../run-program.ts';
+import { checkExposure, DEFAULT_KEY_NAME, parseKeyFile, type ApiKey } from '../serve/api-keys.ts';
+import type { ListenAddress } from '../serve/listen-address.ts';
+import { createService } from '../serve/service.ts';
+import { serviceClock } from '../serve/service-clock.ts';
+import { liveUntilSignal } from '../serve/service-life.ts';
+import type { ServiceSettings } from '../serve/service-settings.ts';
+import { UNWATCHED, watchedBy, type ServiceNotice } from '../serve/service-watch.ts';
+import { readSettings } from '../serve/settings-reader.ts';
+import { WatchedImages } from '../serve/watched-images.ts';
+import type { CommandContext, CommonFlags } from './command-context.ts';
+import { readDifyConfig } from './dify-files.ts';
+import { withPipeline } from './pipeline.ts';
+import type { ServeFlags } from './serve-command.ts';
+import { imageToServe } from './served-images.ts';
+import { imageOfDify } from './served-recipe.ts';
+
+/** Between two looks whether another generation is current. */
+const LOOK_MS = 1000;
+const LARGEST_KEYS = 1024 ** 2;
+
+/** `rootcellar serve`: until a signal ends it; a second one does so at once. */
+export async function serveVerb(
+  context: CommandContext,
+  word: string | undefined,
+  flags: ServeFlags & CommonFlags,
+): Promise<number> {
+  const dify = await difySettings(flags, context);
+  if (word === undefined && dify === undefined) throw nothingToServe();
+  const settings = await settingsFor({ flags, dify }, context);
+  // The first signal lets runs end: nothing of theirs may listen to it.
+  await withPipeline({ ...context, signal: new AbortController().signal }, async (pipeline) => {
+    const current = freshContext(pipeline, dify);
+    const building = (): PipelineContext => ({ ...current(), signal: context.signal });
+    const watch = watchedBy([{ ...UNWATCHED, noticed: (notice) => tell(context, notice) }]);
+    const toServe =
+      word === undefined && dify !== undefined
+        ? await imageOfDify({ flags, dify }, context, building)
+        : await imageToServe(word ?? '', building);
+    const source = { ...toServe, store: pipeline.store, architecture: context.hostArchitecture, watch };
+    const images = await WatchedImages.open({ ...source, everyMs: LOOK_MS });
+    const clock = serviceClock();
+    const start = (request: Parameters<typeof startProgram>[0]): ReturnType<typeof startProgram> =>
+      startProgram(request, current());
+    const service = createService({ settings, images, watch, clock, start });
+    const stopAtOnce = stopOnSecondSignal(context.signal, () => service.stop());
+    try {
+      await liveUntilSignal({
+        service,
+        images,
+        clock,
+        isBuilt: toServe.build !== undefined,
+        updateMs: settings.updateMs,
+        signal: context.signal,
+        onListening: (address) => tellListening(context, address),
+      });
+    } finally {
+      stopAtOnce();
+      await images.close();
+    }
+  });
+  return 0;
+}
+
+async function difySettings({ config }: ServeFlags, { environment }: CommandContext): Promise<DifyConfig | undefined> {
+  if (config === undefined) return undefined;
+  return mergeDifyConfigs(await readDifyConfig(config), difyEnvironment(environment));
+}
+
+function nothingToServe(): RootcellarError {
+  return new RootcellarError('E_USAGE', 'serve: there is no image to serve', {
+    hint: 'rootcellar serve python, rootcellar serve recipes/python, or rootcellar serve --config conf/config.yaml',
+  });
+}
+
+interface Configuration {
+  readonly flags: ServeFlags;
+  readonly dify: DifyConfig | undefined;
+}
+
+async function settingsFor(
+  { flags, dify }: Configuration,
+  { environment, reporter }: CommandContext,
+): Promise<ServiceSettings> {
+  const { settings, notes } = readSettings({ flags, environment, keys: await keysOf(flags), dify });
+  for (const note of notes) reporter.progress({ kind: 'warning', message: note });
+  checkExposure(settings.address.host, settings.keys);
+  if (settings.keys.length > 0) return settings;
+  if (dify !== undefined) {
+    const message = '`app.key`: is empty, so that every program of this machine may use the service';
+    reporter.progress({ kind: 'warning', message, hint: 'export API_KEY=$(openssl rand -hex 24)' });
+    return settings;
+  }
+  const key = randomBytes(24).toString('hex');
+  reporter.result(`no key was given; this one is good until the service ends: ${key}\n`, { key });
+  return { ...settings, keys: [{ name: DEFAULT_KEY_NAME, key }] };
+}
+
+async function keysOf({ keys }: ServeFlags): Promise<readonly ApiKey[]> {
+  if (keys === undefined) return [];
+  const read = await readBoundedFile(keys, LARGEST_KEYS);
+  if (read.kind === 'content') return parseKeyFile(Buffer.from(read.content).toString('utf8'), keys);
+  const fault = read.kind === 'missing' ? 'does not exist' : read.fault;
+  throw new RootcellarError('E_USAGE', `--keys: the file ${quotedWord(keys)} ${fault}`, {
+    hint: 'write a file with `NAME KEY` on each line',
+  });
+}
+
+/** Each run and each build with the time that it is then, and with what the configuration's proxies need. */
+function freshContext(pipeline: PipelineContext, dify: DifyConfig | undefined): () => PipelineContext {
+  const environment = { ...(dify === undefined ? {} : proxySecrets(dify)), ...pipeline.environment };
+  return () => ({ ...pipeline, environment, now: Math.floor(Date.now() / 1000) });
+}
+
+/** Returns what ends the listening for it. */
+function stopOnSecondSignal(first: AbortSignal, stop: () => void): () => void {
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const listen = (): void => {
+    for (const name of names) process.on(name, stop);
+  };
+  first.addEventListener('abort', listen, { once: true });
+  return () => {
+    first.removeEventListener('abort', listen);
+    for (const name of names) process.off(name, stop);
+  };
+}
+
+function tell({ reporter }: CommandContext, { level, message }: ServiceNotice): void {
+  if (level === 'info') reporter.result(`${message}\n`, { notice: message });
+  else reporter.progress({ kind: 'warning', message });
+}
+
+function tellListening({ reporter }: CommandContext, { host, port }: ListenAddress): void {
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  reporter.result(`listening on ${url}\n`, { listening: url });
+}

@@ -1,0 +1,159 @@
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { stringify } from 'yaml';
+import { isErrno } from '../base/rootcellar-error.ts';
+import { readBoundedFile } from '../recipe/bounded-file.ts';
+import { textOf, type DifyConfig, type ImportNote } from '../recipe/dify-config.ts';
+import { importDify, type ImportBase } from '../recipe/dify-import.ts';
+import { syscallKnowledge } from '../run/syscall-knowledge.ts';
+import { replaceFile } from '../store/replace-file.ts';
+import type { PipelineContext } from '../pipeline-context.ts';
+import type { Recipe } from '../recipe/recipe.ts';
+import type { Store } from '../store/store.ts';
+import type { CommandContext } from './command-context.ts';
+import { chooseBase, readDifyText } from './dify-files.ts';
+import { noteText } from './import-verb.ts';
+import { openRecipe } from './pipeline.ts';
+import type { ServeFlags } from './serve-command.ts';
+import { recipeToServe, type ImageToServe } from './served-images.ts';
+
+const REQUIREMENTS = 'python-requirements.txt';
+/** Where dify-sandbox looks for Node.js when nothing says otherwise. */
+const DIFY_NODE = '/usr/local/bin/node';
+/** What dify-sandbox's image has besides Python, under Debian's names. Dify's template nodes need jinja2. */
+const DIFY_PACKAGES = ['nodejs', 'python3-httpx', 'python3-jinja2', 'python3-requests', 'python3-socks'];
+/** What no run needs. */
+const TRIM = [
+  'changelogs',
+  'completions',
+  'debian-tools',
+  'docs',
+  'info',
+  'lintian',
+  'locale',
+  'man',
+  'services',
+  'tests',
+];
+
+export interface DifyService {
+  readonly flags: ServeFlags;
+  readonly dify: DifyConfig;
+}
+
+/** The image of dify-sandbox's configuration. Its requirements are read again before each build; the rest only now. */
+export async function imageOfDify(
+  { flags, dify }: DifyService,
+  context: CommandContext,
+  pipeline: () => PipelineContext,
+): Promise<ImageToServe> {
+  const configFile = flags.config ?? '';
+  const files = { config: dify, configFile, requirementsFile: flags.requirements, name: servedName(configFile) };
+  const { progress } = context.reporter;
+  let isTold = false;
+  const read = async (): Promise<Recipe> => {
+    const made = await makeDifyRecipe(files, pipeline().store, context);
+    if (!isTold) for (const message of textsOf(made)) progress({ kind: 'warning', message });
+    isTold = true;
+    return openRecipe(made.folder);
+  };
+  const { name } = files;
+  return recipeToServe({ name, architecture: context.hostArchitecture, read, pipeline, isLockedFirst: true });
+}
+
+/** What the image of a configuration is called. */
+function servedName(configFile: string): string {
+  const stem = basename(configFile)
+    .replace(/\..*$/, '')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_-]+/g, '-')
+    .slice(0, 40);
+  return stem === 'config' ? 'dify-sandbox' : `dify-sandbox-${stem}`;
+}
+
+function textsOf({ notes, lacksRequirements }: MadeRecipe): readonly string[] {
+  // What is the service's is not left out here.
+  const own = notes.filter(({ text }) => !text.includes('is for the HTTP service'));
+  const missing =
+    lacksRequirements === undefined ? [] : [`\`${lacksRequirements}\`: is not there; no requirements are installed`];
+  return [...own.map(noteText), ...missing];
+}
+
+interface DifyFiles {
+  readonly config: DifyConfig;
+  /** Path of `config.yaml`. */
+  readonly configFile: string;
+  /** Path of the requirements; undefined: `dependencies/python-requirements.txt` beside the configuration's folder. */
+  readonly requirementsFile: string | undefined;
+  readonly name: string;
+}
+
+interface MadeRecipe {
+  /** Its folder. */
+  readonly folder: string;
+  readonly notes: readonly ImportNote[];
+  /** Where the requirements were looked for in vain. */
+  readonly lacksRequirements: string | undefined;
+}
+
+/**
+ * The recipe that stands for dify-sandbox's files, in the store, where its lockfile stays for the next time. Written only where
+ * it differs: a recipe that is as it was needs no other image.
+ */
+async function makeDifyRecipe(files: DifyFiles, store: Store, context: CommandContext): Promise<MadeRecipe> {
+  const folder = join(store.home, 'served', files.name);
+  const path = resolve(
+    files.requirementsFile ?? join(dirname(resolve(files.configFile)), '..', 'dependencies', REQUIREMENTS),
+  );
+  const requirements = await requirementsAt(path, files.requirementsFile !== undefined);
+  const base = withNode(chooseBase(files.config, undefined, context.environment['PATH'] ?? ''), files.config);
+  const { recipe, notes } = importDify(files.config, {
+    architecture: context.hostArchitecture,
+    base,
+    name: files.name,
+    requirements: requirements === undefined ? undefined : REQUIREMENTS,
+    syscalls: syscallKnowledge(context.hostArchitecture),
+  });
+  const roomy = withRoom(recipe);
+  const whole = base.kind === 'debian' ? { ...roomy, trim: TRIM } : roomy;
+  const head = `# Made by \`rootcellar serve\` of ${files.configFile}; changes are lost.\n`;
+  if (requirements !== undefined) await writeChanged(join(folder, REQUIREMENTS), requirements);
+  await writeChanged(join(folder, 'recipe.yaml'), `${head}${stringify(whole, { lineWidth: 0 })}`);
+  return { folder, notes, lacksRequirements: requirements === undefined ? path : undefined };
+}
+
+/** dify-sandbox limits neither: whoever comes from there has programs that use more than usual. */
+const ROOM = { memory: '512MiB', output: '4MiB' };
+
+function withRoom(recipe: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const sandbox = Object(recipe['sandbox']);
+  return { ...recipe, sandbox: { ...sandbox, limits: { ...sandbox.limits, ...ROOM } } };
+}
+
+/** Like dify-sandbox, which goes on without a file that is not there; one that was named must be. */
+async function requirementsAt(path: string, isNamed: boolean): Promise<string | undefined> {
+  const { kind } = await readBoundedFile(path, 0);
+  return kind === 'missing' && !isNamed ? undefined : readDifyText(path);
+}
+
+function withNode(base: ImportBase, config: DifyConfig): ImportBase {
+  if (base.kind === 'debian') return { ...base, packages: DIFY_PACKAGES };
+  const setting = config.get('nodejs_path');
+  const node = setting === undefined ? DIFY_NODE : textOf(setting);
+  return existsSync(node) ? { ...base, paths: [node] } : base;
+}
+
+async function writeChanged(path: string, text: string): Promise<void> {
+  if ((await textAt(path)) === text) return;
+  await replaceFile(path, (temporary) => writeFile(temporary, text));
+}
+
+async function textAt(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}

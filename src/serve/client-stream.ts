@@ -1,0 +1,69 @@
+import type { FastifyReply } from 'fastify';
+import { KEEP_ALIVE, writeToClient } from './event-stream.ts';
+import type { ServiceClock } from './run-desk.ts';
+
+/** Between two signs of life on a stream on which nothing comes: shorter than what proxies wait. */
+const KEEP_ALIVE_MS = 15_000;
+
+export interface StreamTerms {
+  readonly clock: Pick<ServiceClock, 'after'>;
+  /** A client that reads nothing for so long has gone. */
+  readonly patienceMs: number;
+  /** From the first piece to the last: whoever reads too slowly must not keep the place of others for ever. */
+  readonly longestMs: number;
+}
+
+/** An answer that is written piece by piece. Until the first piece, the request can still be answered otherwise. */
+export class ClientStream {
+  readonly #reply: FastifyReply;
+  readonly #terms: StreamTerms;
+  #callOffs: { readonly life: () => void; readonly sign: () => void };
+  #isOpen = false;
+
+  constructor(reply: FastifyReply, terms: StreamTerms) {
+    this.#reply = reply;
+    this.#terms = terms;
+    this.#callOffs = { life: () => undefined, sign: this.#keepAlive() };
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Resolves when more may be written, or when nobody reads any more. */
+  async write(text: string): Promise<void> {
+    this.#open();
+    const { clock, patienceMs } = this.#terms;
+    await writeToClient(this.#reply.raw, text, (action) => clock.after(patienceMs, action));
+  }
+
+  end(): void {
+    this.#callOffs.sign();
+    this.#callOffs.life();
+    if (this.#isOpen) this.#reply.raw.end();
+  }
+
+  #open(): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    const { clock, longestMs } = this.#terms;
+    this.#callOffs = { ...this.#callOffs, life: clock.after(longestMs, () => void this.#reply.raw.destroy()) };
+    this.#reply.hijack();
+    const headers = Object.entries(this.#reply.getHeaders()).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value] as const],
+    );
+    this.#reply.raw.writeHead(200, {
+      ...Object.fromEntries(headers),
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
+  }
+
+  #keepAlive(): () => void {
+    return this.#terms.clock.after(KEEP_ALIVE_MS, () => {
+      this.#callOffs = { ...this.#callOffs, sign: this.#keepAlive() };
+      return this.write(KEEP_ALIVE);
+    });
+  }
+}
