@@ -96,6 +96,8 @@ const EFFECT_FILES: readonly string[] = [
   'run/special-addresses.ts',
   'serve/returned-files.ts',
   'serve/service-clock.ts',
+  'serve/software-versions.ts',
+  'serve/status-page.ts',
   'serve/watched-images.ts',
   'store/artifacts.ts',
   'store/byte-request.ts',

@@ -1,10 +1,10 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { RunImage, ServiceState } from './service-watch.ts';
+import type { SoftwareVersions } from './software-versions.ts';
 
 export interface MetricsSource {
   readonly state: () => ServiceState;
-  /** Of this package and of Node.js. */
-  readonly versions: { readonly version: string; readonly node: string };
+  readonly versions: SoftwareVersions;
 }
 
 /** What is looked at when somebody asks: the state of the service at that moment. */
@@ -17,7 +17,7 @@ export function addStateMetrics(registry: Registry, { state, versions }: Metrics
     labelNames: ['version', 'node'],
     registers: [registry],
   });
-  build.set(versions, 1);
+  build.set({ version: versions.version, node: versions.node }, 1);
 }
 
 function addLoadMetrics(registry: Registry, state: () => ServiceState): void {
