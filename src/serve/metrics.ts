@@ -1,12 +1,15 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { syscallNumber, type SyscallAbi } from '../run/syscall-tables.ts';
 import type { DeniedCall } from '../run/run-report.ts';
-import type { RejectionReason, ServiceWatch } from './service-watch.ts';
-import { addStateMetrics, type MetricsSource } from './state-metrics.ts';
+import type { RejectionReason, ServiceState, ServiceWatch } from './service-watch.ts';
+import type { SoftwareVersions } from './software-versions.ts';
+import { addBuildInfo, addStateMetrics } from './state-metrics.ts';
 
 export interface ServiceMetrics {
   /** What the counters and histograms are fed by. */
   readonly watch: ServiceWatch;
+  /** Adds what is known by asking the service. */
+  readonly observe: (state: () => ServiceState) => void;
   /** All metrics in Prometheus' text format. */
   readonly text: () => Promise<string>;
   /** The media type of that text, with its version. */
@@ -33,11 +36,16 @@ const NO_REJECTIONS: Readonly<Record<RejectionReason, 0>> = {
 const MOST_RECYCLE_REASONS = 16;
 
 /** The metrics of one service, in a registry of its own: two services in one process do not see each other. */
-export function serviceMetrics(source: MetricsSource): ServiceMetrics {
+export function serviceMetrics(versions: SoftwareVersions): ServiceMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  addStateMetrics(registry, source);
-  return { watch: eventMetrics(registry), text: () => registry.metrics(), contentType: registry.contentType };
+  addBuildInfo(registry, versions);
+  return {
+    watch: eventMetrics(registry),
+    observe: (state) => addStateMetrics(registry, state),
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  };
 }
 
 /** What is counted as it happens. */

@@ -28,7 +28,7 @@ export interface ServiceOptions {
   /** Adds routes that ask for a key, as ours do. */
   readonly extend?: ((app: FastifyInstance, state: () => ServiceState) => void) | undefined;
   /** How fastify logs. */
-  readonly log?: Pick<FastifyServerOptions, 'logger' | 'logController'> | undefined;
+  readonly log?: Pick<FastifyServerOptions, 'loggerInstance' | 'logController'> | undefined;
 }
 
 /** The HTTP service. One process; what a run does never touches it. */

@@ -2,22 +2,20 @@ import { Gauge, type Registry } from 'prom-client';
 import type { RunImage, ServiceState } from './service-watch.ts';
 import type { SoftwareVersions } from './software-versions.ts';
 
-export interface MetricsSource {
-  readonly state: () => ServiceState;
-  readonly versions: SoftwareVersions;
-}
-
 /** What is looked at when somebody asks: the state of the service at that moment. */
-export function addStateMetrics(registry: Registry, { state, versions }: MetricsSource): void {
+export function addStateMetrics(registry: Registry, state: () => ServiceState): void {
   addLoadMetrics(registry, state);
   addImageMetrics(registry, state);
+}
+
+export function addBuildInfo(registry: Registry, { version, node }: SoftwareVersions): void {
   const build = new Gauge({
     name: 'rootcellar_build_info',
     help: 'Always 1; the versions are in its labels.',
     labelNames: ['version', 'node'],
     registers: [registry],
   });
-  build.set({ version: versions.version, node: versions.node }, 1);
+  build.set({ version, node }, 1);
 }
 
 function addLoadMetrics(registry: Registry, state: () => ServiceState): void {

@@ -6,7 +6,9 @@ import { endedRun, IMAGE, serviceState } from './watched-runs.ts';
 const VERSIONS = { version: '1.2.3', node: 'v20.19.0' };
 
 function metricsOf(state: () => ServiceState = () => serviceState()): ServiceMetrics {
-  return serviceMetrics({ state, versions: VERSIONS });
+  const metrics = serviceMetrics(VERSIONS);
+  metrics.observe(state);
+  return metrics;
 }
 
 /** The lines of one metric, without those that explain it. */

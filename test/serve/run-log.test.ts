@@ -1,8 +1,8 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { RootcellarError } from '../../src/base/rootcellar-error.ts';
-import { logOptions } from '../../src/serve/log-settings.ts';
 import { runLog } from '../../src/serve/run-log.ts';
+import { quietController, serviceLog } from '../../src/serve/service-log.ts';
 import type { ServiceWatch } from '../../src/serve/service-watch.ts';
 import { endedRun } from './watched-runs.ts';
 
@@ -17,10 +17,11 @@ interface Logged {
 function logged(): Logged {
   const written: string[] = [];
   const stream = { write: (line: string) => void written.push(line) };
-  const app = Fastify(logOptions({ stream, now: () => Date.UTC(2026, 10, 21, 11, 0, 0) }));
+  const log = serviceLog({ stream, now: () => Date.UTC(2026, 10, 21, 11, 0, 0) });
+  const app = Fastify({ loggerInstance: log, logController: quietController() });
   return {
     app,
-    watch: runLog(app.log),
+    watch: runLog(log),
     text: () => written.join(''),
     lines: () =>
       written
@@ -91,7 +92,7 @@ describe('runLog()', () => {
 /** Of letters alone, as fastify's own words are. */
 const SECRET = 'swordfish';
 
-describe('logOptions()', () => {
+describe('serviceLog()', () => {
   it('keeps what a client wrote out of the lines of the HTTP layer', async () => {
     const { app, text, lines } = logged();
     app.get('/thrown', () => {

@@ -1,7 +1,6 @@
 import Fastify from 'fastify';
-import { logOptions } from '../../src/serve/log-settings.ts';
 import type { EndedRun, ServiceState, ServiceWatch } from '../../src/serve/service-watch.ts';
-import { registerWatchRoutes } from '../../src/serve/watch-routes.ts';
+import { serviceWatching } from '../../src/serve/watching.ts';
 import { endedRun, IMAGE, serviceState } from './watched-runs.ts';
 
 /** The routes of whoever watches, on a real server of loopback, without a service behind them. */
@@ -17,11 +16,12 @@ export interface WatchedService extends AsyncDisposable {
 /** `port`: a free one when undefined. */
 export async function startWatchedService(port = 0): Promise<WatchedService> {
   let state = serviceState();
-  const app = Fastify(logOptions({ stream: { write: () => undefined }, now: () => 0 }));
-  const watch = registerWatchRoutes(app, {
-    state: () => state,
+  const { watch, log, extend } = serviceWatching({
+    stream: { write: () => undefined },
     now: () => Date.UTC(2026, 10, 21, 11, 0, 0),
   });
+  const app = Fastify(log);
+  extend(app, () => state);
   const address = await app.listen({ port, host: '127.0.0.1', listenTextResolver: () => '' });
   const close = async (): Promise<void> => {
     app.server.closeAllConnections();

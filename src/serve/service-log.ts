@@ -1,7 +1,8 @@
-import { LogController, type FastifyRequest, type FastifyServerOptions } from 'fastify';
+import { LogController, type FastifyBaseLogger, type FastifyRequest } from 'fastify';
+import { pino } from 'pino';
 import { RootcellarError, type ErrorCode } from '../base/rootcellar-error.ts';
 
-export interface LogSettings {
+export interface LogDestination {
   /** Gets one JSON object a line. */
   readonly stream: { readonly write: (line: string) => void };
   /** Milliseconds since 1970. */
@@ -9,18 +10,16 @@ export interface LogSettings {
 }
 
 /**
- * Options for fastify: JSON lines by its pino. The HTTP layer's own lines pass only without what a client wrote: fastify puts
+ * A log of JSON lines, for what the service does and for fastify. The HTTP layer's own lines pass only without what a client wrote: fastify puts
  * addresses into texts, parsers put bits of bodies into errors, and both can be somebody's code or key.
  */
-export function logOptions({ stream, now }: LogSettings): Pick<FastifyServerOptions, 'logger' | 'logController'> {
-  return {
-    logController: quietController(),
-    logger: {
-      stream,
+export function serviceLog({ stream, now }: LogDestination): FastifyBaseLogger {
+  return pino(
+    {
       base: null,
       timestamp: () => `,"time":"${new Date(now()).toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: (error) => errorFields(error) },
+      serializers: { err: (error: unknown) => errorFields(error) },
       hooks: {
         logMethod(words, method) {
           const [first, text]: readonly unknown[] = words;
@@ -30,11 +29,12 @@ export function logOptions({ stream, now }: LogSettings): Pick<FastifyServerOpti
         },
       },
     },
-  };
+    stream,
+  );
 }
 
-/** Requests have lines of their own, by what became of them; fastify's are left out unless they tell of an error. */
-function quietController(): LogController {
+/** For fastify: requests have lines of their own, by what became of them; its lines are left out unless they tell of an error. */
+export function quietController(): LogController {
   return Object.assign(new LogController({ requestIdLogLabel: 'request_id' }), {
     incomingRequest: () => undefined,
     routeNotFound: () => undefined,
@@ -72,21 +72,26 @@ const MACHINE_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 const DEEPEST_CAUSE = 4;
 
 interface ErrorFields {
-  readonly [name: string]: unknown;
   readonly type: string;
-  /** Empty where it could quote a request. */
-  readonly message: string;
+  readonly code?: string;
+  /** Left out where it could quote a request. */
+  readonly message?: string;
   /** Places in our code and in libraries. */
   readonly stack: string;
+  readonly cause?: ErrorFields;
 }
 
 function errorFields(error: unknown, depth = 0): ErrorFields {
-  if (!(error instanceof Error)) return { type: typeof error, message: '', stack: '' };
+  if (!(error instanceof Error)) return { type: typeof error, stack: '' };
   const isOfMachine = error instanceof RootcellarError && MACHINE_FAULTS.has(error.code);
-  const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {};
   const isFollowed = error.cause !== undefined && depth < DEEPEST_CAUSE;
-  const cause = isFollowed ? { cause: errorFields(error.cause, depth + 1) } : {};
-  return { type: error.name, ...code, message: isOfMachine ? error.message : '', stack: frames(error), ...cause };
+  return {
+    type: error.name,
+    ...('code' in error && typeof error.code === 'string' ? { code: error.code } : {}),
+    ...(isOfMachine ? { message: error.message } : {}),
+    stack: frames(error),
+    ...(isFollowed ? { cause: errorFields(error.cause, depth + 1) } : {}),
+  };
 }
 
 /** The places of the stack, without the message that stands before them. */
