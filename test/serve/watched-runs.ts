@@ -14,6 +14,7 @@ export function endedRun(own: Partial<EndedRun> = {}): EndedRun {
       spanId: '00f067aa0ba902b7',
       parentId: undefined,
       isSampled: true,
+      isRandom: false,
     },
     endpoint: 'v1',
     language: 'python3',
