@@ -131,6 +131,7 @@ describe('the status page', () => {
     page.on('request', () => {
       asked += 1;
     });
+    await page.clock.pauseAt(Number(await page.evaluate('Date.now()')) + 500);
     await page.keyboard.press('Tab');
     expect(await page.locator(':focus').innerText()).toBe('Pause');
     await page.keyboard.press('Enter');
@@ -141,11 +142,18 @@ describe('the status page', () => {
     await page.keyboard.press('Enter');
     await page.getByText(/^up /).waitFor();
     expect(asked).toBe(before + 1);
+    await page.clock.runFor(500);
+    await page.keyboard.press('Enter');
+    await Promise.all([page.waitForResponse('**/v1/status'), page.keyboard.press('Enter')]);
+    await page.getByText(/^up /).waitFor();
+    // One look in two seconds, however often it was stopped and resumed.
+    await page.clock.runFor(1999);
+    expect(asked).toBe(before + 2);
     await setHidden(page, true);
     await page.clock.runFor(600_000);
-    expect(asked).toBe(before + 1);
-    await Promise.all([page.waitForResponse('**/v1/status'), setHidden(page, false)]);
     expect(asked).toBe(before + 2);
+    await Promise.all([page.waitForResponse('**/v1/status'), setHidden(page, false)]);
+    expect(asked).toBe(before + 3);
   });
 
   it('is readable in light and dark, and fits a phone', async () => {
@@ -155,6 +163,8 @@ describe('the status page', () => {
       await using opened = await open(service.url, { colorScheme, viewport: phone });
       const { page } = opened;
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(phone.width);
+      const widths = await page.locator('.scroll').evaluate((node) => [node.scrollWidth, node.clientWidth]);
+      expect(widths[0]).toBe(widths[1]);
       const contrasts = await page.evaluate<readonly { readonly text: string; readonly ratio: number }[]>(CONTRASTS);
       expect(contrasts.length).toBeGreaterThan(100);
       // WCAG 2.2, 1.4.3: what text of this size needs.
