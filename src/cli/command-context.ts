@@ -11,6 +11,8 @@ export interface CommonFlags {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
+  /** Lines even on a terminal; no flag, but what some commands need. */
+  readonly plain?: boolean;
 }
 
 /** What a verb gets from the process that it runs in. */
@@ -30,8 +32,8 @@ export type Verb = (context: CommandContext) => Promise<number>;
 /** Gives the verb its context, ends the display, and reports a failure once. Returns the exit status. */
 export async function runVerb(flags: CommonFlags, verb: Verb): Promise<number> {
   const { stdout, stderr, env } = process;
-  const { json = false, quiet = false, verbose = false } = flags;
-  const reporter = await createReporter({ json, quiet, verbose, stdout, stderr, environment: env });
+  const { json = false, quiet = false, verbose = false, plain = false } = flags;
+  const reporter = await createReporter({ json, quiet, verbose, plain, stdout, stderr, environment: env });
   const cancellation = cancelOnSignals();
   watchOutput();
   process.on('SIGUSR1', ignoreDebugSignal);

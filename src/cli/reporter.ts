@@ -23,6 +23,8 @@ export interface ReporterOptions {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
+  /** Lines even on a terminal: for commands that do not end. */
+  readonly plain?: boolean;
   readonly stdout: Screen;
   readonly stderr: Screen;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -34,7 +36,12 @@ export async function createReporter(options: ReporterOptions): Promise<Reporter
     const { createJsonReporter } = await import('./json-reporter.ts');
     return createJsonReporter(options);
   }
-  const plain = !options.stderr.isTTY || options.quiet || options.verbose || isSet(options.environment['CI']);
+  const plain =
+    options.plain === true ||
+    !options.stderr.isTTY ||
+    options.quiet ||
+    options.verbose ||
+    isSet(options.environment['CI']);
   if (plain || options.environment['TERM'] === 'dumb') {
     const { createLineReporter } = await import('./line-reporter.ts');
     return createLineReporter(options);

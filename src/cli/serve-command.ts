@@ -30,6 +30,6 @@ export function addServeVerb(program: Command, run: Run): void {
     .action(async (image: string | undefined, flags: CommonFlags & ServeFlags) => {
       const { serveVerb } = await import('./serve-verb.ts');
       // A display of live tasks is for commands that end.
-      await run({ ...flags, verbose: true }, (context) => serveVerb(context, image, flags));
+      await run({ ...flags, plain: true }, (context) => serveVerb(context, image, flags));
     });
 }

@@ -5,17 +5,25 @@ import type { ServiceClock } from './run-desk.ts';
 /** Between two signs of life on a stream on which nothing comes: shorter than what proxies wait. */
 const KEEP_ALIVE_MS = 15_000;
 
+export interface StreamTerms {
+  readonly clock: Pick<ServiceClock, 'after'>;
+  /** A client that reads nothing for so long has gone. */
+  readonly patienceMs: number;
+  /** From the first piece to the last: whoever reads too slowly must not keep the place of others for ever. */
+  readonly longestMs: number;
+}
+
 /** An answer that is written piece by piece. Until the first piece, the request can still be answered otherwise. */
 export class ClientStream {
   readonly #reply: FastifyReply;
-  readonly #clock: Pick<ServiceClock, 'after'>;
-  #callOff: () => void = () => undefined;
+  readonly #terms: StreamTerms;
+  #callOffs: { readonly life: () => void; readonly sign: () => void };
   #isOpen = false;
 
-  constructor(reply: FastifyReply, clock: Pick<ServiceClock, 'after'>) {
+  constructor(reply: FastifyReply, terms: StreamTerms) {
     this.#reply = reply;
-    this.#clock = clock;
-    this.#keepAlive();
+    this.#terms = terms;
+    this.#callOffs = { life: () => undefined, sign: this.#keepAlive() };
   }
 
   get isOpen(): boolean {
@@ -25,17 +33,21 @@ export class ClientStream {
   /** Resolves when more may be written, or when nobody reads any more. */
   async write(text: string): Promise<void> {
     this.#open();
-    await writeToClient(this.#reply.raw, text);
+    const { clock, patienceMs } = this.#terms;
+    await writeToClient(this.#reply.raw, text, (action) => clock.after(patienceMs, action));
   }
 
   end(): void {
-    this.#callOff();
+    this.#callOffs.sign();
+    this.#callOffs.life();
     if (this.#isOpen) this.#reply.raw.end();
   }
 
   #open(): void {
     if (this.#isOpen) return;
     this.#isOpen = true;
+    const { clock, longestMs } = this.#terms;
+    this.#callOffs = { ...this.#callOffs, life: clock.after(longestMs, () => void this.#reply.raw.destroy()) };
     this.#reply.hijack();
     const headers = Object.entries(this.#reply.getHeaders()).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, value] as const],
@@ -48,10 +60,10 @@ export class ClientStream {
     });
   }
 
-  #keepAlive(): void {
-    this.#callOff = this.#clock.after(KEEP_ALIVE_MS, () => {
-      void this.write(KEEP_ALIVE);
-      this.#keepAlive();
+  #keepAlive(): () => void {
+    return this.#terms.clock.after(KEEP_ALIVE_MS, () => {
+      this.#callOffs = { ...this.#callOffs, sign: this.#keepAlive() };
+      return this.write(KEEP_ALIVE);
     });
   }
 }

@@ -4,7 +4,7 @@ import { difyEnvelope, difyError, difyRunAnswer } from './dify-answer.ts';
 import { difyProgram } from './dify-program.ts';
 import { bindRequest, DEPENDENCY_FIELDS, RUN_FIELDS, type BoundRequest } from './dify-request.ts';
 import type { ServedImage } from './image-source.ts';
-import { addRetry, httpStatusOf } from './fault-answers.ts';
+import { addRetry, httpStatusOf, noticeBug } from './fault-answers.ts';
 import { passes } from './problem.ts';
 import { askForKey, bodyOf, clientSignal, subjectOf, timingText } from './request-facts.ts';
 import { imageFor, usualLimits } from './run-order.ts';
@@ -36,6 +36,7 @@ function sendError(reply: FastifyReply, error: unknown, parts: ServiceParts): Fa
     const isClients = error.code === 'E_PROGRAM_NOT_FOUND';
     return sendJson(reply, isClients ? 400 : 200, difyError(isClients ? -400 : -500, error.message));
   }
+  noticeBug(error, parts);
   const status = httpStatusOf(error) ?? 500;
   const message = status < 500 && error instanceof Error ? error.message : 'internal error';
   return sendJson(reply, status, difyError(-status, message));

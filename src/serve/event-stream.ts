@@ -11,12 +11,18 @@ export const KEEP_ALIVE = ':\n\n';
 
 /**
  * Writes, and resolves when more may be written: so that nothing gathers here when a client reads slower than a program prints.
- * Resolves too when the client has gone.
+ * Resolves too when the client has gone; one that reads nothing until `giveUp` calls back is taken to have.
  */
-export async function writeToClient(response: ServerResponse, text: string): Promise<void> {
+export async function writeToClient(
+  response: ServerResponse,
+  text: string,
+  giveUp: (action: () => void) => () => void,
+): Promise<void> {
   if (response.destroyed || response.write(text)) return;
   await new Promise<void>((resolve) => {
+    const callOff = giveUp(() => response.destroy());
     const done = (): void => {
+      callOff();
       response.off('drain', done);
       response.off('close', done);
       resolve();

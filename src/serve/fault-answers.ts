@@ -7,10 +7,16 @@ import type { ServiceParts } from './service-parts.ts';
 export function sendFault(reply: FastifyReply, error: unknown, parts: ServiceParts): FastifyReply {
   const known = knownFault(error, parts);
   const body = problemBody(known);
-  if (body.status >= 500 && !(known instanceof RootcellarError)) parts.watch.noticed(bugNotice(known));
+  noticeBug(known, parts);
   if (body.status === 401) reply.header('www-authenticate', 'Basic realm="rootcellar", charset="UTF-8"');
   addRetry(reply, known, parts);
   return reply.code(body.status).header('content-type', 'application/problem+json; charset=utf-8').send(body);
+}
+
+/** What nobody foresaw; whoever looks after the service has to know of it. */
+export function noticeBug(error: unknown, { watch }: Pick<ServiceParts, 'watch'>): void {
+  const isForeseen = error instanceof RootcellarError || (httpStatusOf(error) ?? 500) < 500;
+  if (!isForeseen) watch.noticed(bugNotice(error));
 }
 
 /** For faults that pass. */

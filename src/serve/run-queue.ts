@@ -64,13 +64,13 @@ export class RunQueue {
    */
   async enter(holder: string, signal: AbortSignal): Promise<Turn> {
     signal.throwIfAborted();
-    const { workers, requests, clock } = this.#sizes;
-    if (this.#running < workers && this.#waiting === 0) return this.#begin(clock());
+    const { workers, requests } = this.#sizes;
+    if (this.#running < workers && this.#waiting === 0) return this.#begin(0);
     if (this.#running + this.#waiting >= requests && !this.#makeRoom(holder)) throw tooMany();
     return this.#wait(holder, signal);
   }
 
-  #begin(since: number): Turn {
+  #begin(queueMs: number): Turn {
     const { clock } = this.#sizes;
     const start = clock();
     let isReleased = false;
@@ -82,7 +82,7 @@ export class RunQueue {
       this.#averageMs += (clock() - start - this.#averageMs) * WEIGHT;
       this.#admitNext();
     };
-    return { queueMs: start - since, release };
+    return { queueMs, release };
   }
 
   #wait(holder: string, signal: AbortSignal): Promise<Turn> {
@@ -119,7 +119,7 @@ export class RunQueue {
     this.#remove(holder, waiter);
     // To the end: the others come first.
     if (this.#queues.delete(holder)) this.#queues.set(holder, queue);
-    waiter.admit(this.#begin(waiter.since));
+    waiter.admit(this.#begin(this.#sizes.clock() - waiter.since));
   }
 
   #remove(holder: string, waiter: Waiter): boolean {

@@ -1,22 +1,22 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RootcellarError } from '../base/rootcellar-error.ts';
-import { ClientStream } from './client-stream.ts';
+import { ClientStream, type StreamTerms } from './client-stream.ts';
 import { eventText, OutputPieces } from './event-stream.ts';
 import type { KeptAnswer } from './kept-answers.ts';
 import { problemBody } from './problem.ts';
 import { bodyOf, clientSignal, timingText } from './request-facts.ts';
 import type { RunAnswer, StreamedOutput } from './run-body.ts';
-import type { ServiceClock } from './run-desk.ts';
 import { doWork, readWork, type RunWork } from './run-work.ts';
 import type { ServiceParts } from './service-parts.ts';
 
 /** `POST /v1/run`: code or files in, a report out; at once, or as events while the program runs. */
-export function addRunRoutes(app: FastifyInstance, parts: ServiceParts, clock: Pick<ServiceClock, 'after'>): void {
+export function addRunRoutes(app: FastifyInstance, parts: ServiceParts, terms: AnswerTerms): void {
   app.post('/v1/run', async (request, reply) => {
     const work = check(request, parts);
     const key = keyOf(request);
-    const stream = work.isStreamed ? new ClientStream(reply, clock) : undefined;
+    const longestMs = (work.order.limits.wallMs ?? 0) + terms.patienceMs;
+    const stream = work.isStreamed ? new ClientStream(reply, { ...terms, longestMs }) : undefined;
     // Whoever gives a key means to come back for the answer, and so the run goes on without its client.
     const signal = key === undefined ? clientSignal(reply) : new AbortController().signal;
     const perform = (): Promise<KeptAnswer> =>
@@ -35,6 +35,8 @@ export function addRunRoutes(app: FastifyInstance, parts: ServiceParts, clock: P
     }
   });
 }
+
+export type AnswerTerms = Omit<StreamTerms, 'longestMs'>;
 
 function check(request: FastifyRequest, parts: ServiceParts): RunWork {
   try {

@@ -8,6 +8,7 @@ import type { ImageSource } from './image-source.ts';
 import { KeptAnswers } from './kept-answers.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { openApiDocument } from './openapi.ts';
+import { trackAnswers } from './open-answers.ts';
 import { addRequestFacts, askForKey, unauthorized } from './request-facts.ts';
 import { RunDesk, type ServiceClock, type StartProgram } from './run-desk.ts';
 import { RunQueue } from './run-queue.ts';
@@ -27,6 +28,8 @@ export interface ServiceOptions {
   readonly pools?: (() => readonly PoolState[]) | undefined;
   /** Adds routes that ask for a key, as ours do. */
   readonly extend?: ((app: FastifyInstance, state: () => ServiceState) => void) | undefined;
+  /** How long slow clients are waited for. */
+  readonly patience?: Patience | undefined;
   /** How fastify logs. */
   readonly log?: Pick<FastifyServerOptions, 'loggerInstance' | 'logController'> | undefined;
 }
@@ -45,19 +48,28 @@ export interface Service {
   readonly stop: () => void;
 }
 
+/** Milliseconds. */
+export interface Patience {
+  /** Until all headers of a request have come. */
+  readonly headers: number;
+  /** Until all of it has. */
+  readonly request: number;
+  /** A client that reads nothing of its answer for so long has gone. */
+  readonly answer: number;
+  /** Between two looks for such clients. */
+  readonly look: number;
+}
+
+const PATIENCE: Patience = { headers: 10_000, request: 30_000, answer: 30_000, look: 1000 };
 const LARGEST_HEADERS = 16 * 1024;
-const HEADERS_MS = 10_000;
-const REQUEST_MS = 30_000;
 const IDLE_MS = 75_000;
-/** A client that reads nothing for so long has gone. */
-const SEND_MS = 30_000;
 
 const KEPT_ANSWERS = 1000;
 const KEPT_SIZE = 32 * 1024 ** 2;
 const KEPT_MS = 10 * 60_000;
 
 export function createService(options: ServiceOptions): Service {
-  const { settings, watch, clock, images } = options;
+  const { settings, watch, clock, images, patience = PATIENCE } = options;
   const { workers, requests } = settings;
   const queue = new RunQueue({ workers, requests, clock: clock.elapsed });
   const desk = new RunDesk({ start: options.start, queue, watch, clock });
@@ -70,12 +82,13 @@ export function createService(options: ServiceOptions): Service {
   const parts: ServiceParts = { settings, images: requiredImages(images, watch), desk, queue, kept, watch };
   const state = stateOf(parts, options);
   const app = serverFor(options);
-  addHooks(app, parts);
+  const answers = trackAnswers(app);
+  addHooks(app, parts, patience);
   addHealthRoutes(app, state);
   app.register(async (scope) => addDifyRoutes(scope, parts));
   app.register(async (scope) => {
     askForKey(scope, { keys: settings.keys, watch, refuse: (reply) => sendFault(reply, unauthorized(), parts) });
-    addRunRoutes(scope, parts, clock);
+    addRunRoutes(scope, parts, { clock, patienceMs: patience.answer });
     scope.get('/openapi.json', () => openApiDocument());
     options.extend?.(scope, state);
   });
@@ -84,26 +97,34 @@ export function createService(options: ServiceOptions): Service {
     state,
     close: async () => {
       await desk.drain(settings.drainMs);
-      await app.close();
+      const closed = app.close();
+      // Then only such connections are left as clients have made in advance; nothing would come of waiting for them.
+      await answers.none();
+      app.server.closeAllConnections();
+      await closed;
     },
     stop: () => desk.stop(),
   };
 }
 
-function serverFor({ settings, log }: ServiceOptions): FastifyInstance {
+function serverFor({ settings, log, patience = PATIENCE }: ServiceOptions): FastifyInstance {
   return fastify({
     ...log,
     bodyLimit: settings.mostBodyBytes,
-    requestTimeout: REQUEST_MS,
+    requestTimeout: patience.request,
     keepAliveTimeout: IDLE_MS,
-    http: { maxHeaderSize: LARGEST_HEADERS, headersTimeout: HEADERS_MS, connectionsCheckingInterval: 1000 },
+    http: {
+      maxHeaderSize: LARGEST_HEADERS,
+      headersTimeout: patience.headers,
+      connectionsCheckingInterval: patience.look,
+    },
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     genReqId: () => randomUUID(),
   });
 }
 
-function addHooks(app: FastifyInstance, parts: ServiceParts): void {
+function addHooks(app: FastifyInstance, parts: ServiceParts, patience: Patience): void {
   addRequestFacts(app);
   app.removeAllContentTypeParsers();
   // Which form a body has is for each endpoint to find out, in its own way.
@@ -113,7 +134,7 @@ function addHooks(app: FastifyInstance, parts: ServiceParts): void {
   app.addHook('onSend', async (_, reply) => {
     reply.header('x-content-type-options', 'nosniff');
     if (parts.desk.isDraining) reply.header('connection', 'close');
-    reply.raw.socket?.setTimeout(SEND_MS);
+    reply.raw.socket?.setTimeout(patience.answer);
   });
 }
 

@@ -96,6 +96,8 @@ export class WatchedImages implements ImageSource {
     if (isSame(image, this.#current?.image)) return;
     const { store, watch } = this.#options;
     const next = await prepareServedImage(store, image);
+    // A look may have found what was just built.
+    if (isSame(image, this.#current?.image)) return;
     const was = this.#current === undefined ? '' : `, in place of generation ${this.#current.image.generation}`;
     this.#current = next;
     const what = `image \`${image.name}\` generation ${image.generation}, ${shortDigest(image.diffId)}`;
