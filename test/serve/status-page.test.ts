@@ -52,15 +52,15 @@ describe('the status page', () => {
     expect(text).toMatch(/Warm cells free\s+5\s+of 8/);
     expect(text).toMatch(/Ended well\s+93\s+of the last 100 runs/);
     expect(text).toMatch(/Image\s+python\s+Generation\s+7\s+Digest\s+abababababab\s/);
-    expect(text).toMatch(/Tier B · 12 layers active/);
-    expect(await page.locator('.layers.missing li').allInnerTexts()).toEqual(['cgroup', 'own-uid']);
+    expect(text).toMatch(/Tier B · 15 layers active/);
+    expect(await page.locator('.layers.missing li').allInnerTexts()).toEqual(['cgroup-limits', 'own-uid']);
     expect(await page.locator('#latencies tbody tr').allInnerTexts()).toEqual([
       expect.stringMatching(/^Warm\s+4\.55 ms\s+6\.43 ms\s+6\.95 ms\s+71$/),
       expect.stringMatching(/^Forked\s+16\.4 ms/),
       expect.stringMatching(/^Cold\s+48\.0 ms\s+10\.0 s\s+10\.0 s\s+11$/),
     ]);
     expect(await page.locator('#runs tbody tr').nth(3).innerText()).toMatch(
-      /^10:59:56\s+error\s+Warm\s+Python\s+0\.63 ms\s+6\.05 ms\s+socket\s×\s4\s+req-ox$/,
+      /^10:59:56\s+error\s+Warm\s+Python\s+0\.63 ms\s+6\.05 ms\s+socket\s×\s4\s+3f0c9ac4$/,
     );
     expect(await page.locator('#chart .mark').count()).toBe(100);
     expect(await page.locator('#chart .mark.hollow').count()).toBe(7);
@@ -208,6 +208,7 @@ describe('the status page and hostile words', () => {
     expect(await page.locator('#images strong').innerText()).toBe(HOSTILE);
     expect(await page.locator('#problem').innerText()).toBe(HOSTILE);
     expect(await page.locator('td.denied').innerText()).toBe(HOSTILE);
+    expect(await page.locator('td.request span').getAttribute('title')).toBe(HOSTILE);
     expect(await page.locator('.layers li').allInnerTexts()).toEqual([HOSTILE, HOSTILE]);
     expect(await page.locator('img').count()).toBe(0);
     expect(await page.evaluate('globalThis.isTaken')).toBeUndefined();

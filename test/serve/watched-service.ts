@@ -47,7 +47,7 @@ export function busyRuns(): readonly EndedRun[] {
     const isDenied = index % 17 === 3;
     const isLate = index === 13;
     return endedRun({
-      requestId: `req-${(900 - index).toString(36)}`,
+      requestId: `3f0c9a${(199 - index).toString(16)}-9d1e-4f0a-b7c4-5a2d1e8f6b03`,
       start,
       language: index % 7 === 1 ? 'nodejs' : 'python3',
       endpoint: index % 3 === 0 ? 'dify' : 'v1',
@@ -72,20 +72,23 @@ export function busyState(): Partial<ServiceState> {
     isolation: {
       tier: 'B',
       layers: [
-        'user',
-        'mount',
-        'pid',
-        'ipc',
-        'uts',
-        'net',
-        'capabilities',
-        'no_new_privs',
-        'landlock',
+        'user-namespace',
+        'mount-namespace',
+        'pid-namespace',
+        'ipc-namespace',
+        'uts-namespace',
+        'network-namespace',
+        'read-only-root',
+        'private-tmp',
+        'private-dev',
+        'no-capabilities',
+        'no-new-privileges',
+        'rlimits',
         'seccomp',
         'seccomp-notify',
-        'rlimits',
+        'landlock',
       ],
-      missing: ['cgroup', 'own-uid'],
+      missing: ['cgroup-limits', 'own-uid'],
     },
     lastRuns: busyRuns(),
   };

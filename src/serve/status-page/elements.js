@@ -117,8 +117,13 @@ function uptimeText(milliseconds) {
 
 /**
  * @param {string | number} time
- * @returns {string} The time of day of this browser.
+ * @returns {string} The time of day where this browser is, of 24 hours: short, and the same in every language.
  */
 function clockText(time) {
-  return new Date(time).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  return new Date(time).toLocaleTimeString(undefined, {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+  });
 }

@@ -156,7 +156,8 @@ function runTable({ runs }) {
     { content: durationText(run.queue_ms), style: 'number second' },
     { content: durationText(run.total_ms), style: 'number' },
     { content: deniedText(run), style: 'denied' },
-    { content: run.request_id, style: 'second request' },
+    // A UUID's first part: enough to find it in the log.
+    { content: element('span', { title: run.request_id }, [run.request_id.slice(0, 8)]), style: 'second request' },
   ]);
   const all = table({
     caption: 'Last runs, the newest first',
@@ -167,7 +168,7 @@ function runTable({ runs }) {
       { content: 'Language', style: 'second' },
       { content: 'Waited', style: 'number second' },
       { content: 'Took', style: 'number' },
-      { content: 'Denied calls', style: 'denied' },
+      { content: 'Denied', style: 'denied' },
       { content: 'Request', style: 'second' },
     ],
     rows,
