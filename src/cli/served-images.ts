@@ -1,3 +1,4 @@
+import type { Architecture } from '../base/architecture.ts';
 import { lockRecipe } from '../lock-recipe.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import type { Recipe } from '../recipe/recipe.ts';
@@ -22,7 +23,10 @@ export interface ImageToServe {
  */
 export async function imageToServe(word: string, pipeline: () => PipelineContext): Promise<ImageToServe> {
   if (isRecipe(word) && !/\.tar(\.gz|\.xz|\.zst)?$/.test(word)) {
-    return recipeToServe(() => openRecipe(word), { pipeline, isLockedFirst: false });
+    const recipe = await openRecipe(word);
+    const architecture = architectureOf(recipe, pipeline());
+    const read = (): Promise<Recipe> => openRecipe(word);
+    return recipeToServe({ name: recipe.name, architecture, read, pipeline, isLockedFirst: false });
   }
   const first = await namedImage(word, pipeline());
   const isName = IMAGE_NAME.test(word) && first.name === word;
@@ -30,16 +34,20 @@ export async function imageToServe(word: string, pipeline: () => PipelineContext
 }
 
 interface RecipeServing {
+  /** Of the image. */
+  readonly name: string;
+  readonly architecture: Architecture;
+  /** Called before each build: the files may have changed. */
+  readonly read: () => Promise<Recipe>;
   readonly pipeline: () => PipelineContext;
   /** Whether already the first build makes the lockfile fit the recipe; else it must. */
   readonly isLockedFirst: boolean;
 }
 
-/** `read` is called before each build: the files may have changed. */
-export async function recipeToServe(read: () => Promise<Recipe>, serving: RecipeServing): Promise<ImageToServe> {
-  const { pipeline } = serving;
-  const recipe = await read();
-  const first = await readCurrent(pipeline().store, recipe.name, architectureOf(recipe, pipeline()));
+/** Nothing is read yet: what is wrong with the recipe must not keep an older image from being served. */
+export async function recipeToServe(serving: RecipeServing): Promise<ImageToServe> {
+  const { name, architecture, read, pipeline } = serving;
+  const first = await readCurrent(pipeline().store, name, architecture);
   let isLocking = serving.isLockedFirst;
   const build = async (upgrade: Upgrade): Promise<Image> => {
     const newest = await read();
@@ -47,7 +55,7 @@ export async function recipeToServe(read: () => Promise<Recipe>, serving: Recipe
     if (isLocking) await lockRecipe({ recipe: newest, upgrade }, context);
     isLocking = true;
     const { buildRecipe } = await import('./build-verb.ts');
-    return buildRecipe(newest, architectureOf(newest, context), { pipeline: context });
+    return buildRecipe(newest, architecture, { pipeline: context });
   };
-  return { first, name: recipe.name, build };
+  return { first, name, build };
 }

@@ -58,7 +58,8 @@ export async function imageOfDify(
     isTold = true;
     return openRecipe(made.folder);
   };
-  return recipeToServe(read, { pipeline, isLockedFirst: true });
+  const { name } = files;
+  return recipeToServe({ name, architecture: context.hostArchitecture, read, pipeline, isLockedFirst: true });
 }
 
 /** What the image of a configuration is called. */

@@ -74,7 +74,8 @@ async function run(request: FastifyRequest, reply: FastifyReply, parts: ServiceP
   if (language === undefined) return unsupported(reply, parts);
   const served = images.served();
   const wantsNetwork = bound.values.get('enable_network') === true;
-  if (wantsNetwork && !isNetworkEnabled(served, parts)) {
+  const network = settings.network ?? served.manifest.sandbox.network;
+  if (wantsNetwork && network === 'none') {
     watch.requestRejected('invalid');
     const message = 'network is disabled, please enable it in the configuration';
     return sendJson(reply, 200, difyError(-400, message));
@@ -91,7 +92,7 @@ async function run(request: FastifyRequest, reply: FastifyReply, parts: ServiceP
       }),
       arguments: [],
       limits: usualLimits({ served, settings }),
-      network: wantsNetwork ? undefined : 'none',
+      network: wantsNetwork ? network : 'none',
       stdio: 'capture',
     },
   });
@@ -111,11 +112,6 @@ function languageOf(value: string | boolean | undefined): RunLanguage | undefine
 function unsupported(reply: FastifyReply, { watch }: ServiceParts): FastifyReply {
   watch.requestRejected('invalid');
   return sendJson(reply, 400, difyError(-400, 'unsupported language'));
-}
-
-/** As the configuration says, and never more than the image is for. */
-function isNetworkEnabled({ manifest }: ServedImage, { settings }: ServiceParts): boolean {
-  return settings.enableNetwork !== false && manifest.sandbox.network !== 'none';
 }
 
 /** Only Python has dependencies that can be listed. */

@@ -17,7 +17,7 @@ export type OrderedRun = Omit<RunRequest, 'cancel' | 'stdio'> & { readonly langu
 
 export interface RunTerms {
   readonly served: ServedImage;
-  readonly settings: Pick<ServiceSettings, 'limits' | 'mostLimits'>;
+  readonly settings: Pick<ServiceSettings, 'limits' | 'mostLimits' | 'network'>;
   /** Names of limits that the client has given. */
   readonly given: readonly string[];
 }
@@ -28,7 +28,7 @@ export function orderedRun(body: CheckedBody, terms: RunTerms): OrderedRun {
   checkImage(body.image, served);
   const language = languageOf(body);
   const limits = limitsFor(body, terms);
-  const { network, problems } = networkFor(body.network, served.manifest.sandbox.network);
+  const { network, problems } = networkFor(body.network, terms.settings.network ?? served.manifest.sandbox.network);
   const all = [...programProblems(body), ...limits.problems, ...problems];
   if (all.length > 0) throw RootcellarError.ofProblems(all);
   return {
@@ -146,12 +146,12 @@ function limitText(name: LimitName, value: number): string {
 }
 
 interface ChosenNetwork {
-  readonly network: NetworkSettings | undefined;
+  readonly network: NetworkSettings;
   readonly problems: readonly Problem[];
 }
 
 function networkFor(asked: RunBody['network'], allowed: NetworkSettings): ChosenNetwork {
-  if (asked === undefined) return { network: undefined, problems: [] };
+  if (asked === undefined) return { network: allowed, problems: [] };
   const isHost = asked === 'host';
   const ownHost: NetworkSettings =
     typeof allowed === 'object' && allowed.mode === 'host' ? allowed : { mode: 'host', proxies: {} };
@@ -160,7 +160,7 @@ function networkFor(asked: RunBody['network'], allowed: NetworkSettings): Chosen
   if (isNetworkWithin(wanted, allowed)) return { network: wanted, problems: [] };
   const message = `\`network\`: is more than this service allows, which is ${networkText(allowed)}`;
   const hint = allowed === 'none' ? 'leave it out' : 'leave it out, or name hosts that are allowed';
-  return { network: undefined, problems: beyond(message, hint) };
+  return { network: 'none', problems: beyond(message, hint) };
 }
 
 function inputFiles({ files }: CheckedBody): readonly InputFile[] | undefined {

@@ -1,3 +1,4 @@
+import type { NetworkSettings } from '../recipe/network.ts';
 import type { Limits } from '../recipe/recipe.ts';
 import type { ApiKey } from './api-keys.ts';
 import type { ListenAddress } from './listen-address.ts';
@@ -15,8 +16,8 @@ export interface ServiceSettings {
   readonly limits: Partial<Limits>;
   /** Beyond which no request may go; where nothing is said, what the image gives anyway. */
   readonly mostLimits: Partial<Limits>;
-  /** dify-sandbox's gate for `enable_network`; undefined: what the image says. */
-  readonly enableNetwork?: boolean | undefined;
+  /** What runs may reach; undefined: what the image says. */
+  readonly network?: NetworkSettings | undefined;
   /** Whether `preload` is run; else it is dropped in silence, as dify-sandbox does. */
   readonly enablePreload: boolean;
   readonly mostBodyBytes: number;

@@ -1,7 +1,10 @@
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { parseDuration, parseSize } from '../base/units.ts';
 import { isTrue, textOf, type DifyConfig } from '../recipe/dify-config.ts';
+import { importNetwork } from '../recipe/dify-network.ts';
 import { parseLimitSetting } from '../recipe/limit-setting.ts';
+import { networkSchema } from '../recipe/network-schema.ts';
+import type { NetworkSettings } from '../recipe/network.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
 import type { Limits } from '../recipe/recipe.ts';
 import { DEFAULT_KEY_NAME, type ApiKey } from './api-keys.ts';
@@ -58,9 +61,9 @@ export function readSettings({ flags, environment, keys, dify }: SettingSources)
     keys: [...keys, ...ownKey(word(undefined, 'ROOTCELLAR_API_KEY') ?? difyText(dify, 'app.key'))],
     workers,
     requests,
-    limits: limitsOf(list(flags.limit, 'ROOTCELLAR_LIMITS')),
+    limits: { ...workerTimeout(dify), ...limitsOf(list(flags.limit, 'ROOTCELLAR_LIMITS')) },
     mostLimits: limitsOf(list(flags.maxLimit, 'ROOTCELLAR_MAX_LIMITS')),
-    enableNetwork: dify === undefined ? undefined : isOn(dify, 'enable_network'),
+    network: dify === undefined ? undefined : networkOf(dify),
     enablePreload: dify !== undefined && isOn(dify, 'enable_preload'),
     mostBodyBytes: sizeOf(word(flags.maxBody, 'ROOTCELLAR_MAX_BODY')) ?? DEFAULT_SETTINGS.mostBodyBytes,
     drainMs: durationOf(word(flags.drain, 'ROOTCELLAR_DRAIN')) ?? DEFAULT_SETTINGS.drainMs,
@@ -84,6 +87,24 @@ function isOn(dify: DifyConfig, key: string): boolean {
   const setting = dify.get(key);
   return setting !== undefined && isTrue(setting);
 }
+
+/** As an imported recipe has it; but it counts at once, whatever image is there. */
+function networkOf(dify: DifyConfig): NetworkSettings {
+  const { network } = importNetwork(dify).recipe;
+  return network === undefined ? 'none' : networkSchema().parse(network);
+}
+
+/** Its one limit: of the wall clock, and so of processor time too. What is no number keeps its default. */
+function workerTimeout(dify: DifyConfig | undefined): Partial<Limits> {
+  if (dify === undefined) return {};
+  const text = difyText(dify, 'worker_timeout') ?? '';
+  const seconds = /^[1-9]\d{0,8}$/.test(text) ? Math.min(Number(text), LONGEST_RUN_S) : DEFAULT_TIMEOUT_S;
+  return { wallMs: seconds * 1000, cpuMs: seconds * 1000 };
+}
+
+const LONGEST_RUN_S = 86_400;
+/** Source: dify-sandbox, `CaptureOutput`. */
+const DEFAULT_TIMEOUT_S = 5;
 
 interface DifyNumber {
   readonly key: string;

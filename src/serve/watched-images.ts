@@ -112,9 +112,12 @@ export class WatchedImages implements ImageSource {
   }
 }
 
+/** With its place and what can be done, on one line. */
 function faultText(error: unknown): string {
-  if (error instanceof RootcellarError && error.hint !== undefined) return `${error.message}; ${error.hint}`;
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof RootcellarError)) return error instanceof Error ? error.message : String(error);
+  const { message, place, hint } = error;
+  const where = place === undefined ? '' : `${place.file}:${place.line}:${place.column}: `;
+  return `${where}${message}${hint === undefined ? '' : `; ${hint}`}`;
 }
 
 function isSame(image: Image, other: Image | undefined): boolean {

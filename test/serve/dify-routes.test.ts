@@ -150,7 +150,7 @@ describe('requests that cannot be run', () => {
   });
 
   it('a network that the configuration has off', async () => {
-    await using gated = await toyService(cellar, { enableNetwork: false });
+    await using gated = await toyService(cellar, { network: 'none' });
     const body = { language: 'python3', code: 'print(1)', enable_network: true };
     const text = refused('network is disabled, please enable it in the configuration');
     expect(await answerOf(gated.difyRun(body))).toEqual({ status: 200, type: JSON_TYPE, text });
@@ -215,7 +215,7 @@ describe.skipIf(CANNOT_SANDBOX)('runs', () => {
   });
 
   it('that take too long say so, and keep what they have printed', async () => {
-    await using quick = await toyService(cellar, { limits: { wallMs: 300 } });
+    await using quick = await toyService(cellar, { limits: { wallMs: 3000 } });
     const answer = await answerOf(
       quick.difyRun({ language: 'python3', code: 'import time; print(1, flush=True); time.sleep(60)' }),
     );

@@ -37,7 +37,8 @@ describe('readSettings()', () => {
       keys: [{ name: 'default', key: 'dify-sandbox' }],
       workers: 4,
       requests: 50,
-      enableNetwork: true,
+      network: { mode: 'host', proxies: {} },
+      limits: { wallMs: 5000, cpuMs: 5000 },
       enablePreload: false,
       updateMs: 30 * 60_000,
     });
@@ -57,7 +58,7 @@ describe('readSettings()', () => {
     expect(of({ environment: theirs })).toEqual([3, '127.0.0.1', 3, 'theirs']);
     expect(of({})).toEqual([4, '127.0.0.1', 8194, 'dify-sandbox']);
     const { settings } = read({ environment: theirs, yaml: SHIPPED });
-    expect([settings.enableNetwork, settings.enablePreload]).toEqual([false, true]);
+    expect([settings.network, settings.enablePreload]).toEqual(['none', true]);
   });
 
   it('does the sane thing where dify-sandbox would hang, refuse everything or end, and says so', () => {
@@ -74,10 +75,19 @@ describe('readSettings()', () => {
     ]);
   });
 
+  it('has runs reach what the proxies say, without their passwords', () => {
+    const yaml = 'enable_network: yes\nproxy: { http: "http://user:secret@proxy.example:3128" }\n';
+    const environment = { ENABLE_NETWORK: 'true', WORKER_TIMEOUT: '12' };
+    const { settings } = read({ yaml, environment });
+    const http = 'http://${HTTP_PROXY_USER}:${HTTP_PROXY_PASSWORD}@proxy.example:3128';
+    expect(settings.network).toEqual({ mode: 'host', proxies: { http } });
+    expect(settings.limits).toEqual({ wallMs: 12_000, cpuMs: 12_000 });
+  });
+
   it('asks dify-sandbox’s variables only with its configuration', () => {
     const environment = { API_KEY: 'theirs', MAX_WORKERS: '9', ENABLE_PRELOAD: '1' };
     const { settings } = read({ environment });
-    expect(settings).toMatchObject({ keys: [], workers: 4, enablePreload: false, enableNetwork: undefined });
+    expect(settings).toMatchObject({ keys: [], workers: 4, enablePreload: false, network: undefined });
   });
 
   it('reads limits with their units', () => {
