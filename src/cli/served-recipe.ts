@@ -115,11 +115,20 @@ async function makeDifyRecipe(files: DifyFiles, store: Store, context: CommandCo
     requirements: requirements === undefined ? undefined : REQUIREMENTS,
     syscalls: syscallKnowledge(context.hostArchitecture),
   });
-  const whole = base.kind === 'debian' ? { ...recipe, trim: TRIM } : recipe;
+  const roomy = withRoom(recipe);
+  const whole = base.kind === 'debian' ? { ...roomy, trim: TRIM } : roomy;
   const head = `# Made by \`rootcellar serve\` of ${files.configFile}; changes are lost.\n`;
   if (requirements !== undefined) await writeChanged(join(folder, REQUIREMENTS), requirements);
   await writeChanged(join(folder, 'recipe.yaml'), `${head}${stringify(whole, { lineWidth: 0 })}`);
   return { folder, notes, lacksRequirements: requirements === undefined ? path : undefined };
+}
+
+/** dify-sandbox limits neither: whoever comes from there has programs that use more than usual. */
+const ROOM = { memory: '512MiB', output: '4MiB' };
+
+function withRoom(recipe: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const sandbox = Object(recipe['sandbox']);
+  return { ...recipe, sandbox: { ...sandbox, limits: { ...sandbox.limits, ...ROOM } } };
 }
 
 /** Like dify-sandbox, which goes on without a file that is not there; one that was named must be. */

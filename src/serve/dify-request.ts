@@ -40,7 +40,8 @@ export type BoundRequest =
 /** Reads a request as gin binds it: JSON or a form by the content type, and always a form where there is no body. */
 export async function bindRequest(request: RawRequest, fields: readonly Field[]): Promise<BoundRequest> {
   const type = request.contentType.split(/[; ]/)[0]?.trim().toLowerCase() ?? '';
-  const isJson = type === 'application/json' && request.method !== 'GET';
+  // Written just so, it is JSON even where there can be no body.
+  const isJson = request.contentType === JSON_TYPE || (type === JSON_TYPE && request.method !== 'GET');
   const read = isJson ? readJson(request.body, fields) : await readForm(request, type, fields);
   if (typeof read === 'string') return { kind: 'refused', message: read };
   const missing = fields.flatMap(({ name, required }) =>
@@ -49,6 +50,8 @@ export async function bindRequest(request: RawRequest, fields: readonly Field[])
   if (missing.length === 0) return { kind: 'bound', values: read };
   return { kind: 'refused', message: missing.map(requiredText).join('\n') };
 }
+
+const JSON_TYPE = 'application/json';
 
 type Values = ReadonlyMap<string, string | boolean>;
 

@@ -31,6 +31,7 @@ export class WatchedImages implements ImageSource {
   readonly #options: ImagesToWatch;
   readonly #stop: AbortController = new AbortController();
   readonly refresh: (upgrade: Upgrade) => Promise<void>;
+  readonly #built: () => Promise<void>;
   #watching: Promise<void> = Promise.resolve();
   #current: ServedImage | undefined;
   #buildProblem: string | undefined;
@@ -38,7 +39,9 @@ export class WatchedImages implements ImageSource {
 
   private constructor(options: ImagesToWatch) {
     this.#options = options;
-    this.refresh = oneAtATime((upgrade) => this.#rebuild(upgrade));
+    const { ask, ended } = oneAtATime((upgrade) => this.#rebuild(upgrade));
+    this.refresh = ask;
+    this.#built = ended;
   }
 
   static async open(options: ImagesToWatch): Promise<WatchedImages> {
@@ -56,10 +59,11 @@ export class WatchedImages implements ImageSource {
     return this.#buildProblem ?? this.#lookProblem;
   }
 
-  /** Ends the watching. Resolves when it has ended. */
+  /** Ends the watching. Resolves when it has ended, and what is being built has. */
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#watching;
+    await this.#built();
   }
 
   async #lookOften(): Promise<void> {
@@ -87,7 +91,9 @@ export class WatchedImages implements ImageSource {
       await (built === undefined ? this.#look() : this.#serve(built));
       this.#buildProblem = undefined;
     } catch (error) {
-      this.#buildProblem = this.#told(error, this.#buildProblem);
+      // That a service is stopped is no problem of its image.
+      const isStopped = error instanceof RootcellarError && error.code === 'E_CANCELLED';
+      if (!isStopped) this.#buildProblem = this.#told(error, this.#buildProblem);
       throw error;
     }
   }
@@ -128,10 +134,10 @@ function isSame(image: Image, other: Image | undefined): boolean {
  * Whoever asks while work is under way gets work that begins after it, because what it reads may have changed since; all who
  * ask for the same then share it.
  */
-function oneAtATime(work: (upgrade: Upgrade) => Promise<void>): (upgrade: Upgrade) => Promise<void> {
+function oneAtATime(work: (upgrade: Upgrade) => Promise<void>): WorkInTurn {
   let last: Promise<void> = Promise.resolve();
   const waiting = new Map<Upgrade, Promise<void>>();
-  return (upgrade) => {
+  const ask = (upgrade: Upgrade): Promise<void> => {
     const shared = waiting.get(upgrade);
     if (shared !== undefined) return shared;
     const begin = async (): Promise<void> => {
@@ -144,4 +150,11 @@ function oneAtATime(work: (upgrade: Upgrade) => Promise<void>): (upgrade: Upgrad
     last = next.catch(() => undefined);
     return next;
   };
+  return { ask, ended: () => last };
+}
+
+interface WorkInTurn {
+  readonly ask: (upgrade: Upgrade) => Promise<void>;
+  /** Resolves when what was asked for has ended, well or not. */
+  readonly ended: () => Promise<void>;
 }

@@ -344,7 +344,10 @@ describe('dependencies', () => {
   it('are what the image has, with their versions', async () => {
     expect(await answerOf(toy.send('/v1/sandbox/dependencies?language=python3'))).toEqual(listed('3.1.6'));
     const none = await answerOf(toy.send('/v1/sandbox/dependencies'));
-    expect(none.text).toContain(`Key: 'Language' Error:`);
+    expect(none).toEqual({ status: 200, type: JSON_TYPE, text: refused(missing('Language')) });
+    const headers = { 'content-type': 'application/json' };
+    const empty = await answerOf(toy.send('/v1/sandbox/dependencies?language=python3', { headers }));
+    expect(empty).toEqual({ status: 400, type: 'text/plain; charset=utf-8', text: refused('EOF') });
   });
 
   it('are built again by refresh and update, and served when they are there', async () => {

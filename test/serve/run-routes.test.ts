@@ -138,6 +138,21 @@ describe.skipIf(CANNOT_SANDBOX)('POST /v1/run', () => {
     expect((await answer({ code: 'while True: pass', limits: { wall: '200ms' } })).report.status).toBe('timeout');
   });
 
+  it('gives a run the network that it asks for, within that of the service', async () => {
+    await using open = await toyService(cellar, {
+      network: { mode: 'host', proxies: { http: 'http://proxy.example:1' } },
+    });
+    const code = 'import os; print(os.environ.get("http_proxy"))';
+    const proxyOf = async (network: unknown): Promise<string> => {
+      const body: RunAnswer = JSON.parse(await textOf(open.run({ code, network })));
+      return body.report.stdout ?? '';
+    };
+    expect(await proxyOf('none')).toBe('None\n');
+    expect(await proxyOf('host')).toBe('http://proxy.example:1\n');
+    expect(await proxyOf(undefined)).toBe('http://proxy.example:1\n');
+    expect(await proxyOf({ proxy: { allow: ['example.com'] } })).toBe('http://127.0.0.1:3128\n');
+  });
+
   it('says what a program was not allowed to do', async () => {
     const { report } = await answer({ code: 'import os; os.fork()' });
     expect(report.denied.length).toBeGreaterThan(0);

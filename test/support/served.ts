@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { expect } from 'vitest';
 import { COMMAND } from './command.ts';
 
@@ -10,6 +11,8 @@ export interface Served extends AsyncDisposable {
   readonly stdout: () => string;
   readonly stderr: () => string;
   readonly kill: (signal: 'SIGTERM' | 'SIGINT') => void;
+  /** Bytes that it has in memory. */
+  readonly memory: () => Promise<number>;
   /** Exit status. */
   readonly ended: Promise<number | null>;
 }
@@ -38,6 +41,10 @@ export function served(words: readonly string[], { home, cwd, environment = {} }
     url,
     stdout: () => texts.stdout,
     stderr: () => texts.stderr,
+    memory: async () => {
+      const text = await readFile(`/proc/${child.pid}/status`, 'utf8');
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1]) * 1024;
+    },
     kill: (signal) => void child.kill(signal),
     ended,
     [Symbol.asyncDispose]: async () => {
