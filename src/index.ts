@@ -3,6 +3,9 @@ export { RootcellarError, type ErrorCode, type Problem } from './base/rootcellar
 export { noProgress, type Progress, type ProgressEvent } from './base/progress.ts';
 export type { Architecture } from './base/architecture.ts';
 export type { Digest } from './base/digest.ts';
+export { connect, type Cellar, type ConnectOptions } from './client/connect.ts';
+export type { ClientFile, ClientRun } from './client/client-run.ts';
+export type { RunResult } from './client/run-result.ts';
 export { buildImage, type BuildRequest } from './build-image.ts';
 export { lockRecipe, type LockRequest, type LockResult } from './lock-recipe.ts';
 export type { Lockfile } from './lock/lockfile.ts';

@@ -19,6 +19,7 @@ const STAGES = [
   'run',
   'refresh',
   'serve',
+  'client',
   'cli',
 ];
 
@@ -55,6 +56,7 @@ const EFFECT_FILES: readonly string[] = [
   'cli/serve-verb.ts',
   'cli/served-recipe.ts',
   'cli/trace-verb.ts',
+  'client/connect.ts',
   'compile-artifacts.ts',
   'host-supply.ts',
   'load-rootfs.ts',
@@ -96,6 +98,8 @@ const EFFECT_FILES: readonly string[] = [
   'run/special-addresses.ts',
   'serve/returned-files.ts',
   'serve/service-clock.ts',
+  'serve/software-versions.ts',
+  'serve/status-page.ts',
   'serve/watched-images.ts',
   'store/artifacts.ts',
   'store/byte-request.ts',

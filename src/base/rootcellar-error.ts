@@ -62,6 +62,10 @@ export const ERROR_CODES = {
   E_NOT_READY: 'the service has no image yet',
   E_DRAINING: 'the service is stopping and takes no more requests',
   E_IDEMPOTENCY: 'an `Idempotency-Key` was used for another request, or its answer could not be kept',
+  E_SERVICE_UNREACHABLE: 'no service answers at the address that a client was given',
+  E_SERVICE_LOST: 'the connection to a service ended before its answer; the program may have been run, or not',
+  E_SERVICE_ANSWER: 'what answers at the address of a service is none, or one of another version',
+  E_SERVICE_FAILED: 'a service could not do what it was asked for, by a fault of its own',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -12,9 +12,9 @@ import { createService } from '../serve/service.ts';
 import { serviceClock } from '../serve/service-clock.ts';
 import { liveUntilSignal } from '../serve/service-life.ts';
 import type { ServiceSettings } from '../serve/service-settings.ts';
-import { UNWATCHED, watchedBy, type ServiceNotice } from '../serve/service-watch.ts';
 import { readSettings } from '../serve/settings-reader.ts';
 import { WatchedImages } from '../serve/watched-images.ts';
+import { serviceWatching } from '../serve/watching.ts';
 import type { CommandContext, CommonFlags } from './command-context.ts';
 import { readDifyConfig } from './dify-files.ts';
 import { withPipeline } from './pipeline.ts';
@@ -39,7 +39,8 @@ export async function serveVerb(
   await withPipeline({ ...context, signal: new AbortController().signal }, async (pipeline) => {
     const current = freshContext(pipeline, dify);
     const building = (): PipelineContext => ({ ...current(), signal: context.signal });
-    const watch = watchedBy([{ ...UNWATCHED, noticed: (notice) => tell(context, notice) }]);
+    const watching = serviceWatching({ stream: process.stdout, now: () => Date.now() });
+    const { watch } = watching;
     const toServe =
       word === undefined && dify !== undefined
         ? await imageOfDify({ flags, dify }, context, building)
@@ -49,7 +50,7 @@ export async function serveVerb(
     const clock = serviceClock();
     const start = (request: Parameters<typeof startProgram>[0]): ReturnType<typeof startProgram> =>
       startProgram(request, current());
-    const service = createService({ settings, images, watch, clock, start });
+    const service = createService({ settings, images, clock, start, ...watching });
     const stopAtOnce = stopOnSecondSignal(context.signal, () => service.stop());
     try {
       await liveUntilSignal({
@@ -59,7 +60,9 @@ export async function serveVerb(
         isBuilt: toServe.build !== undefined,
         updateMs: settings.updateMs,
         signal: context.signal,
-        onListening: (address) => tellListening(context, address),
+        onListening: (address) => {
+          if (flags.quiet !== true) tell(`listening on ${urlOf(address)}`);
+        },
       });
     } finally {
       stopAtOnce();
@@ -99,7 +102,7 @@ async function settingsFor(
     return settings;
   }
   const key = randomBytes(24).toString('hex');
-  reporter.result(`no key was given; this one is good until the service ends: ${key}\n`, { key });
+  tell(`no key was given; this one is good until the service ends: ${key}`);
   return { ...settings, keys: [{ name: DEFAULT_KEY_NAME, key }] };
 }
 
@@ -132,12 +135,11 @@ function stopOnSecondSignal(first: AbortSignal, stop: () => void): () => void {
   };
 }
 
-function tell({ reporter }: CommandContext, { level, message }: ServiceNotice): void {
-  if (level === 'info') reporter.result(`${message}\n`, { notice: message });
-  else reporter.progress({ kind: 'warning', message });
+/** For people: stdout has the log, which is for programs. */
+function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
 }
 
-function tellListening({ reporter }: CommandContext, { host, port }: ListenAddress): void {
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  reporter.result(`listening on ${url}\n`, { listening: url });
+function urlOf({ host, port }: ListenAddress): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { holderOf, isLoopback, keyRing, offeredKey, type ApiKey, type KeyRing } from './api-keys.ts';
 import type { RunEndpoint, RunLanguage, RunSubject, ServiceWatch } from './service-watch.ts';
-import { traceContext, type TraceContext } from './trace-context.ts';
+import { traceContext, traceResponse, type TraceContext } from './trace-context.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -13,13 +13,14 @@ declare module 'fastify' {
   }
 }
 
-/** Gives every request its trace. */
+/** Gives every request its trace, and every answer its name. */
 export function addRequestFacts(app: FastifyInstance): void {
   app.decorateRequest('keyName', '');
   app.decorateRequest('trace');
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     const header = request.headers['traceparent'];
     request.trace = traceContext(typeof header === 'string' ? header : undefined);
+    reply.header('traceresponse', traceResponse(request.trace));
   });
 }
 

@@ -31,7 +31,7 @@ export interface ServiceOptions {
   /** How long slow clients are waited for. */
   readonly patience?: Patience | undefined;
   /** How fastify logs. */
-  readonly log?: Pick<FastifyServerOptions, 'logger' | 'logController'> | undefined;
+  readonly log?: Pick<FastifyServerOptions, 'loggerInstance' | 'logController'> | undefined;
 }
 
 /** The HTTP service. One process; what a run does never touches it. */

@@ -10,7 +10,12 @@ export interface TraceContext {
   readonly parentId: string | undefined;
   /** Whether whoever began the trace records it. */
   readonly isSampled: boolean;
+  /** Whether whoever began it made its id at random. */
+  readonly isRandom: boolean;
 }
+
+const SAMPLED = 1;
+const RANDOM = 2;
 
 const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
@@ -20,6 +25,16 @@ export function traceContext(header: string | undefined): TraceContext {
   const [, version, traceId, parentId, flags = '', more] = TRACEPARENT.exec(header ?? '') ?? [];
   // Only versions to come may have more fields.
   const isKnown = traceId !== undefined && (version !== '00' || more === undefined);
-  if (!isKnown) return { traceId: randomBytes(16).toString('hex'), spanId, parentId: undefined, isSampled: false };
-  return { traceId, spanId, parentId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
+  if (!isKnown) {
+    const ownId = randomBytes(16).toString('hex');
+    return { traceId: ownId, spanId, parentId: undefined, isSampled: false, isRandom: true };
+  }
+  const bits = Number.parseInt(flags, 16);
+  return { traceId, spanId, parentId, isSampled: (bits & SAMPLED) !== 0, isRandom: (bits & RANDOM) !== 0 };
+}
+
+/** For the header `traceresponse`: under which ids this service's log has the request. Source: W3C, Trace Context, "Restarted Trace". */
+export function traceResponse({ traceId, spanId, isSampled, isRandom }: TraceContext): string {
+  const flags = (isSampled ? SAMPLED : 0) | (isRandom ? RANDOM : 0);
+  return `00-${traceId}-${spanId}-${flags.toString(16).padStart(2, '0')}`;
 }

@@ -32,6 +32,14 @@ function serveDify(folder: string, environment: Readonly<Record<string, string>>
   return served(words, { home: host.path('store'), cwd: folder, environment });
 }
 
+/** All of stdout: one JSON object a line, and nothing else. */
+function logOf({ stdout }: Served): readonly unknown[] {
+  return stdout()
+    .trimEnd()
+    .split('\n')
+    .map((line): unknown => JSON.parse(line));
+}
+
 async function ready(url: string): Promise<void> {
   await expect.poll(async () => (await fetch(`${url}/ready`)).status, { timeout: 60_000, interval: 100 }).toBe(200);
 }
@@ -78,16 +86,22 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar serve --config', () => {
     });
     first.kill('SIGTERM');
     expect(await first.ended).toBe(0);
+    const ran = { level: 'info', event: 'run', endpoint: 'dify', status: 'ok', denied: [] };
+    expect(logOf(first).at(-1)).toMatchObject(ran);
+    expect(first.stdout() + first.stderr()).not.toContain('own-key');
     await using second = serveDify(folder);
     expect((await fetch(`${await second.url()}/ready`)).status).toBe(200);
-    expect(second.stdout()).toMatch(/^image `dify-sandbox` generation 1/);
+    expect(logOf(second)[0]).toMatchObject({
+      event: 'notice',
+      msg: expect.stringMatching(/^image `dify-sandbox` generation 1/),
+    });
   });
 
   it('goes on with an older image where a new one cannot be made, and ends where there is none', async () => {
     const folder = difyFolder('broken', { config: 'enable_network: True\n', requirements: '=== what\n' });
     await using old = serveDify(folder);
     const url = await old.url();
-    await expect.poll(() => old.stderr(), { timeout: 30_000 }).toContain('python-requirements.txt');
+    await expect.poll(() => old.stdout(), { timeout: 30_000 }).toContain('python-requirements.txt');
     await ready(url);
     expect(await run(url, { code: 'print(1)' })).toMatchObject({ code: 0 });
     const other = served(['--config', 'conf/config.yaml', '--listen', '127.0.0.1:0'], {

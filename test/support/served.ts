@@ -32,8 +32,8 @@ export function served(words: readonly string[], { home, cwd, environment = {} }
   child.stderr.on('data', (chunk) => (texts.stderr += String(chunk)));
   const ended = once(child, 'close').then(([status]: (number | null)[]) => status ?? null);
   const url = async (): Promise<string> => {
-    await expect.poll(() => LISTENING.test(texts.stdout) || child.exitCode !== null, { timeout: 30_000 }).toBe(true);
-    const [, found] = LISTENING.exec(texts.stdout) ?? [];
+    await expect.poll(() => LISTENING.test(texts.stderr) || child.exitCode !== null, { timeout: 30_000 }).toBe(true);
+    const [, found] = LISTENING.exec(texts.stderr) ?? [];
     if (found === undefined) throw new Error(`it does not listen:\n${texts.stdout}${texts.stderr}`);
     return found;
   };
