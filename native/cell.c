@@ -23,6 +23,7 @@
  *		reader goes, the run ends.
  *   5		Files that the run leaves (frames.h), when the plan asks.
  *   6		Contents of the files that the plan places (inputs.h).
+ *   7		The job of a cell that is made before it has one (park.h).
  *   link	SEQPACKET between keeper and init (inside.h).  Each takes the
  *		end of the other there as its own end.
  *   listener	Main's seccomp notifications.  Main and init share one table
@@ -94,6 +95,7 @@ static struct keeper keeper = {
 	.tmp = -1,
 	.place = { .folder = -1, .tmp = -1, .run = -1 },
 	.bridge = { .listener = -1 },
+	.park = { .guest = -1, .job = -1, .run = -1 },
 	.input = { .from = -1, .to = -1 },
 	.output = { .from = -1, .to = -1 },
 	.errors = { .from = -1, .to = -1 },
@@ -122,7 +124,7 @@ static int read_plan(void)
 }
 
 /*
- * Descriptors 0 to 6 must be taken, so that nothing of ours gets one of those
+ * Descriptors 0 to 7 must be taken, so that nothing of ours gets one of those
  * numbers; signals must wait, so that none kills the keeper before it cleans
  * up; a stopped keeper would keep no time.
  */
@@ -135,7 +137,7 @@ static int prepare_process(void)
 	sigset_t all, some;
 	struct stat status;
 
-	for (int i = 0; i <= INPUTS_DESCRIPTOR; i++) {
+	for (int i = 0; i <= PARK_DESCRIPTOR; i++) {
 		if (fcntl(i, F_GETFD) < 0 &&
 		    (i == STATUS_DESCRIPTOR || open("/dev/null", O_RDWR) != i))
 			return -1;
@@ -213,7 +215,14 @@ static void describe_inside(int link)
 	inside.place = is_placed ? keeper.place.path : NULL;
 	inside.tmp_tree = is_placed ? keeper.place.tmp : -1;
 	inside.proxy = -1;
+	inside.run_tree = -1;
 	inside.link = link;
+}
+
+static int open_park(void)
+{
+	inside.park = -1;
+	return plan.is_parked ? park_open(&keeper.park, &inside.park) : 0;
 }
 
 static int start_init(void)
@@ -221,7 +230,8 @@ static int start_init(void)
 	int link[2], cgroup;
 	pid_t pid;
 
-	if (open_cgroup(&cgroup) < 0 || make_pipes(link) < 0)
+	if (open_cgroup(&cgroup) < 0 || make_pipes(link) < 0 ||
+	    open_park() < 0)
 		return -1;
 	keeper.link = link[0];
 	describe_inside(link[1]);
@@ -232,11 +242,13 @@ static int start_init(void)
 	if (pid == 0) {
 		/* Else init could not see that its keeper has gone. */
 		system_close(link[0]);
+		system_close(keeper.park.guest);
 		init_live(&inside);
 	}
 	keeper.init_pid = pid;
 	system_close(link[1]);
 	system_close(cgroup);
+	system_close(inside.park);
 	for (int i = 0; i < 3; i++)
 		system_close(inside.stdio[i]);
 	return pid < 0 ? -1 : 0;

@@ -3,6 +3,7 @@
 #include "family.h"
 #include "inputs.h"
 #include "inside.h"
+#include "park.h"
 #include "place.h"
 #include "system.h"
 
@@ -29,7 +30,10 @@
 #define OOM_SCORE 4
 #define TMP_TREE 5
 #define PROXY 6
-#define FIRST_FREE 7
+/* The program's, too, as long as it waits: park.h. */
+#define PARK PARK_DESCRIPTOR
+#define RUN_TREE 8
+#define FIRST_FREE 9
 
 #define WAIT_NS 20000
 
@@ -171,10 +175,19 @@ static int set_hostname(struct inside *inside)
 	return sethostname(name, strlen(name));
 }
 
+/* In its place if there is one, else nothing is there. */
+static int arrange(int from, int to, int flags)
+{
+	if (from >= 0)
+		return dup3(from, to, flags);
+	system_close(to);
+	return 0;
+}
+
 /*
  * The program's stdio in its place, what is ours after it, nothing else.
- * Those numbers are above PROXY in the keeper, so none is overwritten
- * before it is copied.
+ * In the keeper those numbers are taken by what came from its caller, so that
+ * none is overwritten before it is copied.
  */
 static int arrange_descriptors(struct inside *inside)
 {
@@ -185,11 +198,12 @@ static int arrange_descriptors(struct inside *inside)
 	if (dup3(inside->link, LINK, O_CLOEXEC) < 0 ||
 	    dup3(inside->oom_score, OOM_SCORE, O_CLOEXEC) < 0 ||
 	    dup3(inside->tmp_tree, TMP_TREE, O_CLOEXEC) < 0 ||
-	    (inside->proxy >= 0 &&
-	     dup3(inside->proxy, PROXY, O_CLOEXEC) < 0))
+	    arrange(inside->proxy, PROXY, O_CLOEXEC) < 0 ||
+	    arrange(inside->park, PARK, 0) < 0 ||
+	    arrange(inside->run_tree, RUN_TREE, O_CLOEXEC) < 0)
 		return -1;
 	inside->link = LINK;
-	return system_close_range(inside->proxy >= 0 ? FIRST_FREE : PROXY);
+	return system_close_range(FIRST_FREE);
 }
 
 /*
@@ -254,13 +268,17 @@ static int hand_over(struct inside *inside)
 		.kind = MESSAGE_STARTED,
 		.landlock = atomic_load(&inside->shared->landlock),
 	};
-	const int descriptors[HANDED_OVER] = {
+	int descriptors[HANDED_OVER] = {
 		atomic_load(&inside->shared->listener), inside->main_pidfd,
-		TMP_TREE, PROXY,
+		TMP_TREE,
 	};
+	size_t count = HANDED_OVER_LEAST;
 
-	send_message(inside->link, &message, descriptors,
-		     inside->proxy >= 0 ? HANDED_OVER : HANDED_OVER_LEAST);
+	if (inside->proxy >= 0)
+		descriptors[count++] = PROXY;
+	if (inside->run_tree >= 0)
+		descriptors[count++] = RUN_TREE;
+	send_message(inside->link, &message, descriptors, count);
 	/* Not unshare(2), which containers forbid. */
 	if (system_close_own(0, LINK - 1) < 0)
 		return -1;

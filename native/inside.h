@@ -19,10 +19,11 @@ enum message_kind {
 #define INSIDE_ENDING_NS UINT64_C(2000000000)
 
 /*
- * With MESSAGE_STARTED: the listener, a pidfd of main, the root of /tmp, and
- * the listener for the proxy where there is one.
+ * With MESSAGE_STARTED: the listener, a pidfd of main, the root of /tmp; then,
+ * where there are such, the listener for the proxy, and what is mounted at
+ * /run of a parked cell, to be written to.
  */
-#define HANDED_OVER 4
+#define HANDED_OVER 5
 #define HANDED_OVER_LEAST 3
 
 struct message {
@@ -62,6 +63,8 @@ struct inside {
 	int proc;		/* the same, when the plan has it */
 	int shm_tree;		/* for /dev/shm; of the same file system */
 	int proxy;		/* listener for it; -1: none */
+	int park;		/* the program's end of its link; -1: none */
+	int run_tree;		/* what is mounted at /run; -1: not wanted */
 	int oom_score;
 	char own_score[16];	/* what it was, to have it again */
 	size_t own_score_length;
@@ -92,8 +95,10 @@ extern const struct device inside_devices[INSIDE_DEVICES];
 /* The life of the first process; root.c and guest.c have its parts. */
 _Noreturn void init_live(struct inside *inside);
 
-/* Writes the plan's program into a new folder of `folder`. */
+/* Writes the plan's program into the folder `program` of `folder`. */
 int root_write_program(int folder, const struct plan *plan);
+/* Removes it from there.  0, or -1 and errno. */
+int root_remove_program(int folder, const struct plan *plan);
 
 step_function root_make_private, root_attach, root_open_tmp, root_open_dev,
 	root_open_run, root_open_proc, root_mount_tmp, root_mount_dev,

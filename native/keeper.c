@@ -6,6 +6,7 @@
 #include "system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -80,22 +81,40 @@ static ssize_t receive(int link, struct message *message, int *descriptors)
 	return (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 ? length : 0;
 }
 
+/* What comes after those that every cell hands over, by what the plan has. */
+static bool take_rest(struct keeper *keeper, const int *descriptors)
+{
+	const struct plan *plan = keeper->plan;
+	bool has_proxy = plan->proxy_socket != NULL;
+	bool has_run = plan->is_parked && plan->place == NULL;
+	const int *next = descriptors + HANDED_OVER_LEAST;
+
+	if ((has_proxy && next[0] < 0) || (has_run && next[has_proxy] < 0))
+		return false;
+	bridge_start(&keeper->bridge, has_proxy ? next[0] : -1,
+		     plan->proxy_socket);
+	if (plan->is_parked)
+		keeper->park.run = has_run ? next[has_proxy] :
+			fcntl(keeper->place.run, F_DUPFD_CLOEXEC, 0);
+	return !plan->is_parked || keeper->park.run >= 0;
+}
+
 static void begin_running(struct keeper *keeper, const struct message *message,
 			  const int *descriptors)
 {
-	if (descriptors[0] < 0 || (keeper->plan->proxy_socket != NULL &&
-				   descriptors[3] < 0)) {
+	if (descriptors[0] < 0 || !take_rest(keeper, descriptors)) {
 		keeper_fail(keeper, STEP_LISTENER, EBADF);
 		return;
 	}
 	keeper->listener = descriptors[0];
 	keeper->main_pidfd = descriptors[1];
 	keeper->tmp = descriptors[2];
-	bridge_start(&keeper->bridge, descriptors[3],
-		     keeper->plan->proxy_socket);
 	keeper->landlock = message->landlock;
 	keeper->may_exec = true;
-	keeper->started = system_now();
+	if (keeper->plan->is_parked) {
+		keeper->phase = PHASE_PARKED;
+		return;
+	}
 	clocks_start(keeper);
 	keeper->phase = PHASE_RUNNING;
 }
@@ -138,7 +157,7 @@ static void hear_init(struct keeper *keeper)
 	}
 	close_all(descriptors);
 	if (is_whole && message.kind == MESSAGE_ENDED &&
-	    keeper->phase == PHASE_RUNNING)
+	    keeper->phase != PHASE_SETUP)
 		finish_running(keeper, &message);
 	else if (is_whole && message.kind == MESSAGE_FAILED &&
 		 message.step > STEP_NONE && message.step < STEP_COUNT)
@@ -154,7 +173,7 @@ static void hear_signal(struct keeper *keeper)
 	if (read(keeper->signals, &signal, sizeof(signal)) !=
 	    (ssize_t)sizeof(signal))
 		return;
-	if (keeper->phase == PHASE_SETUP) {
+	if (keeper->phase != PHASE_RUNNING) {
 		keeper_end(keeper, CAUSE_CANCELLED);
 		return;
 	}
@@ -176,9 +195,15 @@ void keeper_fill_rows(const struct keeper *keeper, struct pollfd *rows)
 	rows[ROW_SIGNALS] = (struct pollfd){ keeper->signals, POLLIN, 0 };
 	rows[ROW_STATUS] = (struct pollfd){ STATUS_DESCRIPTOR,
 					    keeper->status_events, 0 };
+	rows[ROW_PARK] = (struct pollfd){ keeper->park.guest, POLLIN, 0 };
+	rows[ROW_JOB] = (struct pollfd){ keeper->park.job, POLLIN, 0 };
 	relay_poll(&keeper->input, &rows[ROW_INPUT]);
 	relay_poll(&keeper->output, &rows[ROW_OUTPUT]);
 	relay_poll(&keeper->errors, &rows[ROW_ERRORS]);
+	/* Nothing is read or written for whoever is not the program yet. */
+	for (int row = ROW_INPUT; keeper->phase == PHASE_PARKED &&
+	     row < ROW_BRIDGE; row++)
+		rows[row].fd = -1;
 	bridge_poll(&keeper->bridge, &rows[ROW_BRIDGE]);
 }
 
@@ -201,6 +226,10 @@ static void handle_rows(struct keeper *keeper, const struct pollfd *rows)
 		hear_signal(keeper);
 	if (rows[ROW_LISTENER].revents != 0)
 		hear_listener(keeper, rows[ROW_LISTENER].revents);
+	if (rows[ROW_PARK].revents != 0)
+		park_hear_guest(keeper);
+	if (rows[ROW_JOB].revents != 0)
+		park_hear_job(keeper);
 	relay_move(&keeper->input, &rows[ROW_INPUT]);
 	relay_move(&keeper->output, &rows[ROW_OUTPUT]);
 	relay_move(&keeper->errors, &rows[ROW_ERRORS]);

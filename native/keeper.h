@@ -6,6 +6,7 @@
 #include "denials.h"
 #include "family.h"
 #include "inside.h"
+#include "park.h"
 #include "place.h"
 #include "relay.h"
 #include "steps.h"
@@ -29,13 +30,14 @@ enum cause {
 
 enum phase {
 	PHASE_SETUP,	/* the program is not running yet */
+	PHASE_PARKED,	/* something waits to become it: park.h */
 	PHASE_RUNNING,
 	PHASE_OVER,	/* ended, failed, or to be ended for `cause` */
 };
 
 /* The keeper's whole state; static, since two relays have their buffers. */
 struct keeper {
-	const struct plan *plan;
+	struct plan *plan;
 	enum phase phase;
 	enum cause cause;
 	enum step failed_step;		/* STEP_NONE: nothing has failed */
@@ -64,6 +66,7 @@ struct keeper {
 	struct traces traces;
 	struct relay input, output, errors;
 	struct bridge bridge;		/* to the proxy */
+	struct park park;
 	uint64_t began;			/* ns, like all below */
 	uint64_t started;
 	uint64_t ended;
@@ -80,6 +83,8 @@ enum row {
 	ROW_LISTENER,
 	ROW_SIGNALS,
 	ROW_STATUS,
+	ROW_PARK,
+	ROW_JOB,
 	ROW_INPUT,
 	ROW_OUTPUT = ROW_INPUT + 2,
 	ROW_ERRORS = ROW_OUTPUT + 2,

@@ -64,6 +64,9 @@ static enum plan_fault record(enum plan_tag tag, uint16_t flags,
 	case PLAN_PROC:
 		plan->has_proc = true;
 		return answer(from->left == 0);
+	case PLAN_PARK:
+		plan->is_parked = true;
+		return answer(from->left == 0);
 	case PLAN_PROXY:
 		return record_proxy(from, plan);
 	case PLAN_HOST_NETWORK:
@@ -151,8 +154,8 @@ static bool is_complete(const struct plan *plan)
 	       !(plan->is_host_network && plan->proxy_port != 0);
 }
 
-enum plan_fault plan_decode(const unsigned char *bytes, size_t length,
-			    struct plan *plan)
+static enum plan_fault decode(const unsigned char *bytes, size_t length,
+			      struct plan *plan)
 {
 	struct cursor all = { bytes, length };
 	bool seen[PLAN_TAGS] = { false };
@@ -178,5 +181,26 @@ enum plan_fault plan_decode(const unsigned char *bytes, size_t length,
 		if (fault != PLAN_OK)
 			return fault;
 	}
+	return PLAN_OK;
+}
+
+enum plan_fault plan_decode(const unsigned char *bytes, size_t length,
+			    struct plan *plan)
+{
+	enum plan_fault fault = decode(bytes, length, plan);
+
+	if (fault != PLAN_OK)
+		return fault;
 	return is_complete(plan) ? PLAN_OK : PLAN_INCOMPLETE;
+}
+
+enum plan_fault plan_decode_job(const unsigned char *bytes, size_t length,
+				struct plan *plan)
+{
+	enum plan_fault fault = decode(bytes, length, plan);
+
+	if (fault != PLAN_OK)
+		return fault;
+	return plan->argument_count > 0 && plan->program_name != NULL &&
+	       plan->wall_ms > 0 ? PLAN_OK : PLAN_INCOMPLETE;
 }

@@ -21,6 +21,8 @@ int proc_processes(proc_number *tell, void *context);
 
 /* 0, or -1 and errno. Sources: proc_pid_stat(5), proc_pid_statm(5). */
 int proc_measure(pid_t pid, struct proc_use *use);
+/* CPU time of one process so far, in nanoseconds; 0: it cannot be told. */
+uint64_t proc_processor(int pidfd);
 /* Whether the process is of this user, as far as it can be told. */
 bool proc_is_of(pid_t pid, uid_t uid);
 

@@ -98,8 +98,17 @@ static void report_watch(const struct keeper *keeper)
 	number_record("watched processor", (int64_t)keeper->peak.processor);
 }
 
-static void report_end(const struct message *end)
+/* Of all in the cell, before it was anybody's run: park.h. */
+static void report_before(const struct keeper *keeper)
 {
+	if (keeper->plan->is_parked && keeper->started != 0)
+		number_record("before", keeper->park.processor / 1000);
+}
+
+static void report_end(const struct keeper *keeper)
+{
+	const struct message *end = &keeper->end;
+	uint64_t before = keeper->park.main_processor / 1000;
 	int status = end->wait_status;
 
 	status_key("end");
@@ -111,7 +120,8 @@ static void report_end(const struct message *end)
 		status_number(WTERMSIG(status));
 	}
 	status_end();
-	number_record("usage", (int64_t)end->cpu_us);
+	number_record("usage", end->cpu_us > before ?
+		      (int64_t)(end->cpu_us - before) : 0);
 }
 
 static void report_denials(const struct denials *denials)
@@ -182,7 +192,8 @@ void report_run(const struct keeper *keeper)
 	if (keeper->cause != CAUSE_NONE)
 		word_record("cause", causes[keeper->cause]);
 	if (keeper->has_ended)
-		report_end(&keeper->end);
+		report_end(keeper);
+	report_before(keeper);
 	report_watch(keeper);
 	report_denials(&keeper->denials);
 	if (keeper->output.is_over)

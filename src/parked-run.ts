@@ -1,0 +1,144 @@
+import { availableParallelism } from 'node:os';
+import { CELL_PATH, cellHost } from './cell-host.ts';
+import type { OpenNetwork } from './cell-network.ts';
+import type { PipelineContext } from './pipeline-context.ts';
+import { programPlan } from './program-plan.ts';
+import { programReport } from './program-report.ts';
+import type { Tier } from './recipe/recipe.ts';
+import { cellEnvironment } from './run/cell-environment.ts';
+import { cellLimits } from './run/cell-limits.ts';
+import { cellPaths, pathVariables } from './run/cell-start.ts';
+import type { Stocked } from './run/cell-stock.ts';
+import type { CellOutcome } from './run/launch-cell.ts';
+import { fitsParkedCell, programPath, type Job, type LaunchPlan, type ProgramFile } from './run/launch-plan.ts';
+import { parkCell, type ParkedCell } from './run/park-cell.ts';
+import { parkedProgram, type Language } from './run/parked-programs.ts';
+import type { RunReport } from './run/run-report.ts';
+import { checkArchitecture, missingSlot, networkFor, withEvents } from './run-program.ts';
+import type { RunningProgram, RunRequest } from './run-program.ts';
+import { readManifest } from './store/image-manifest.ts';
+import { materialiseRootfs } from './store/rootfs-folder.ts';
+import { makeSlot } from './store/slot-folder.ts';
+import { PARKED_CPU_MS, type WarmKind } from './warm-kind.ts';
+
+/** A parked cell with what its run needs besides. */
+export interface ParkedRun extends Stocked {
+  /** Begins the one run; undefined where its words do not fit, and the cell is still to be had. */
+  readonly start: (request: RunRequest, file: ProgramFile) => StartedJob | undefined;
+}
+
+export interface StartedJob {
+  /** Undefined when the cell had ended in the moment in which it was taken: then nothing was run. */
+  readonly report: Promise<RunReport | undefined>;
+  readonly facts: RunningProgram['facts'];
+  readonly forward: RunningProgram['forward'];
+}
+
+/** What a program of each language is called where a cell's own words are asked for. */
+const STAND_IN: Readonly<Record<Language, string>> = { python: 'main.py', node: 'main.js' };
+
+/** Makes a cell for runs of this kind. Throws what `startProgram` would. */
+export async function parkRun(kind: WarmKind, context: PipelineContext): Promise<ParkedRun> {
+  const { image, minimumTier } = kind.request;
+  checkArchitecture(image, context);
+  const manifest = readManifest(image.manifest);
+  const host = await cellHost(minimumTier ?? manifest.sandbox.minimumTier);
+  const root = await materialiseRootfs(context.store, image, { progress: context.progress, signal: context.signal });
+  const network = await networkFor(kind.request, { manifest, host }, context);
+  try {
+    const request = standInRequest(kind);
+    const parts = { request, manifest, limits: kind.limits, root, host, files: [], network };
+    const plan = await programPlan(parts, context);
+    const cell = await parkWithSlot(parkedPlan(plan, kind), (index) => makeSlot(context.store, root, index));
+    return stocked({ kind, cell, network, words: plan.arguments, tier: host.tier });
+  } catch (error) {
+    await network.close();
+    throw error;
+  }
+}
+
+function standInRequest({ request, language }: WarmKind): RunRequest {
+  const file = { name: STAND_IN[language], content: new Uint8Array() };
+  return { ...request, program: { kind: 'file', file }, arguments: [], limits: {}, stdio: 'capture' };
+}
+
+/** The same, with the program that waits. What it uses of the processor before the run does not count against the run. */
+function parkedPlan(plan: LaunchPlan, { language }: WarmKind): LaunchPlan {
+  const program = parkedProgram(language);
+  const more = PARKED_CPU_MS / 1000;
+  return {
+    ...plan,
+    program,
+    arguments: withProgram(plan.arguments, language, program.name),
+    resourceLimits: plan.resourceLimits.map(({ resource, soft, hard }) =>
+      resource === 'cpu' ? { resource, soft: soft + more, hard: hard + more } : { resource, soft, hard },
+    ),
+  };
+}
+
+function withProgram(words: readonly string[], language: Language, name: string): readonly string[] {
+  return words.map((word) => (word === programPath(STAND_IN[language]) ? programPath(name) : word));
+}
+
+/** In tier C, a slot is made when it is wanted for the first time. */
+async function parkWithSlot(plan: LaunchPlan, make: (index: number) => Promise<void>): Promise<ParkedCell> {
+  const cell = parkCell(plan, CELL_PATH);
+  if (plan.tier !== 'C' || (await cell.ready)) return cell;
+  const { facts } = await cell.discard();
+  const index = missingSlot(facts, plan);
+  if (index === undefined) return cell;
+  await make(index);
+  return parkWithSlot(plan, make);
+}
+
+interface StockedParts {
+  readonly kind: WarmKind;
+  readonly cell: ParkedCell;
+  readonly network: OpenNetwork;
+  /** That a program of this language is started with. */
+  readonly words: readonly string[];
+  readonly tier: Tier;
+}
+
+function stocked(parts: StockedParts): ParkedRun {
+  const { cell, network } = parts;
+  return {
+    ready: cell.ready,
+    isWaiting: cell.isWaiting,
+    gone: cell.gone,
+    discard: async () => {
+      await cell.discard();
+      await network.close();
+    },
+    start: (request, file) => startJob(parts, request, file),
+  };
+}
+
+function startJob(parts: StockedParts, request: RunRequest, file: ProgramFile): StartedJob | undefined {
+  const { kind, cell, network, words, tier } = parts;
+  const { stdio, onOutput, input, cancel } = request;
+  if (stdio === 'inherit') return undefined;
+  const limits = { ...kind.limits, ...request.limits };
+  const job: Job = {
+    arguments: [...withProgram(words, kind.language, file.name), ...request.arguments],
+    environment: cellEnvironment(
+      { ...network.variables, ...request.environment },
+      availableParallelism(),
+      pathVariables(cellPaths(tier, '', undefined)),
+    ),
+    limits: cellLimits(limits),
+    program: file,
+  };
+  if (!fitsParkedCell(job)) return undefined;
+  const { outcome, forward } = cell.begin({ job, stdio, onOutput, input, signal: cancel });
+  const closed = outcome.finally(() => network.close());
+  const report = closed.then((ended) =>
+    hasBegun(ended) ? withEvents(programReport(ended, { request, limits, tier, start: 'warm' }), network) : undefined,
+  );
+  return { report, facts: async () => (await outcome).facts, forward };
+}
+
+/** Layers are told of runs that began, even of those that failed. */
+function hasBegun({ facts }: CellOutcome): boolean {
+  return facts.layers.length > 0;
+}

@@ -1,0 +1,173 @@
+/** Something that waits to be used once: a parked cell, with what belongs to it. */
+export interface Stocked {
+  /** Settles when it can be taken (true), or has ended before that (false). */
+  readonly ready: Promise<boolean>;
+  readonly isWaiting: () => boolean;
+  /** Settles when it has ended, whoever has used it. */
+  readonly gone: Promise<unknown>;
+  /** Ends it, and settles when nothing of it is left. */
+  readonly discard: () => Promise<unknown>;
+}
+
+export interface StockRequest<T extends Stocked> {
+  /** How many wait when nobody takes any. */
+  readonly size: number;
+  /** How many are made at the same time. */
+  readonly makers: number;
+  readonly make: () => Promise<T>;
+  /** Milliseconds after which one that was not used is replaced. */
+  readonly longestWaitMs: number;
+  readonly clock: StockClock;
+}
+
+/** Time, as an argument. */
+export interface StockClock {
+  /** Milliseconds that never go back. */
+  readonly now: () => number;
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+export interface StockState {
+  readonly waiting: number;
+  readonly making: number;
+  readonly size: number;
+  /** How many could not be made in a row; the reason is that of the last. */
+  readonly failures: number;
+  readonly lastFailure: string | undefined;
+}
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 60_000;
+
+/**
+ * Keeps some cells waiting. One that dies, or has waited too long, is replaced; when they cannot be made, the pauses between
+ * attempts grow, and whoever wants one does without.
+ */
+export class CellStock<T extends Stocked> {
+  readonly #request: StockRequest<T>;
+  /** Since when each waits. */
+  readonly #waiting = new Map<T, number>();
+  readonly #closing = new AbortController();
+  #making = 0;
+  #failures = 0;
+  #lastFailure: string | undefined;
+  #isPausing = false;
+  #listeners: readonly (() => void)[] = [];
+
+  constructor(request: StockRequest<T>) {
+    this.#request = request;
+  }
+
+  /** One that waits, which is the taker's now; undefined when there is none. Another is made in its place. */
+  take(): T | undefined {
+    const oldest = this.#request.clock.now() - this.#request.longestWaitMs;
+    for (const [stocked, since] of this.#waiting) {
+      this.#waiting.delete(stocked);
+      if (stocked.isWaiting() && since >= oldest) {
+        this.#refill();
+        return stocked;
+      }
+      this.#dismiss(stocked);
+    }
+    this.#refill();
+    return undefined;
+  }
+
+  /** Settles when as many wait as should, or one could not be made. */
+  async filled(): Promise<void> {
+    this.#refill();
+    if (this.#isFilled()) return;
+    await new Promise<void>((resolve) => {
+      this.#listeners = [...this.#listeners, resolve];
+    });
+  }
+
+  state(): StockState {
+    const { size } = this.#request;
+    const [making, failures, lastFailure] = [this.#making, this.#failures, this.#lastFailure];
+    return { waiting: this.#waiting.size, making, size, failures, lastFailure };
+  }
+
+  /** Settles when all that waited are gone. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    const left = [...this.#waiting.keys()];
+    this.#waiting.clear();
+    this.#tell();
+    await Promise.all(left.map((stocked) => stocked.discard()));
+  }
+
+  #isFilled(): boolean {
+    return this.#waiting.size >= this.#request.size || this.#failures > 0 || this.#closing.signal.aborted;
+  }
+
+  #refill(): void {
+    const { size, makers } = this.#request;
+    if (this.#isPausing || this.#closing.signal.aborted) return;
+    const wanted = Math.min(makers, size - this.#waiting.size) - this.#making;
+    for (let i = 0; i < wanted; i += 1) void this.#makeOne();
+  }
+
+  async #makeOne(): Promise<void> {
+    this.#making += 1;
+    try {
+      const made = await this.#request.make();
+      const isReady = await made.ready;
+      if (isReady) this.#accept(made);
+      else await made.discard();
+      if (!isReady) this.#failed(new Error('it ended before it was ready'));
+    } catch (error) {
+      this.#failed(error);
+    }
+    this.#making -= 1;
+    this.#refill();
+    if (this.#isFilled()) this.#tell();
+  }
+
+  #accept(made: T): void {
+    this.#failures = 0;
+    this.#lastFailure = undefined;
+    if (this.#closing.signal.aborted) {
+      this.#dismiss(made);
+      return;
+    }
+    this.#waiting.set(made, this.#request.clock.now());
+    const replace = (): void => {
+      if (!this.#waiting.delete(made)) return;
+      this.#dismiss(made);
+      this.#refill();
+    };
+    made.gone.then(replace, replace);
+  }
+
+  /** Nobody waits for it to be gone; what goes wrong is told by `state`. */
+  #dismiss(stocked: T): void {
+    stocked.discard().catch((error: unknown) => {
+      this.#lastFailure = reasonOf(error);
+    });
+  }
+
+  #failed(error: unknown): void {
+    this.#failures += 1;
+    this.#lastFailure = reasonOf(error);
+    if (!this.#isPausing) void this.#pause();
+  }
+
+  async #pause(): Promise<void> {
+    const ms = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#failures - 1, 10));
+    this.#isPausing = true;
+    await this.#request.clock.wait(ms, this.#closing.signal);
+    this.#isPausing = false;
+    this.#refill();
+  }
+
+  #tell(): void {
+    const told = this.#listeners;
+    this.#listeners = [];
+    for (const tell of told) tell();
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
