@@ -99,9 +99,31 @@ static bool take_rest(struct keeper *keeper, const int *descriptors)
 	return !plan->is_parked || keeper->park.run >= 0;
 }
 
+static void begin_zygote(struct keeper *keeper, const int *descriptors)
+{
+	keeper->zygote.pid_namespace = descriptors[0];
+	keeper->main_pidfd = descriptors[1];
+	keeper->zygote.user_namespace = descriptors[2];
+	keeper->phase = PHASE_PARKED;
+}
+
+/* A berth is there, but for its program. */
+static void take_berth(struct keeper *keeper, const struct message *message,
+		      const int *descriptors)
+{
+	keeper->tmp = descriptors[0];
+	keeper->park.run = descriptors[1];
+	keeper->landlock = message->landlock;
+	berth_ask(keeper, descriptors + 2);
+}
+
 static void begin_running(struct keeper *keeper, const struct message *message,
 			  const int *descriptors)
 {
+	if (keeper->plan->is_zygote && descriptors[0] >= 0) {
+		begin_zygote(keeper, descriptors);
+		return;
+	}
 	if (descriptors[0] < 0 || !take_rest(keeper, descriptors)) {
 		keeper_fail(keeper, STEP_LISTENER, EBADF);
 		return;
@@ -132,12 +154,26 @@ static int count_survivors(const struct keeper *keeper)
 	return count > 1 ? count - 1 : 0;
 }
 
-static void finish_running(struct keeper *keeper, const struct message *message)
+void keeper_finish(struct keeper *keeper, const struct message *message)
 {
 	keeper->end = *message;
 	keeper->has_ended = true;
 	keeper->survivors = count_survivors(keeper);
 	over(keeper);
+}
+
+static void hear_zygote(struct keeper *keeper, const struct message *message)
+{
+	const struct zygote_end end = {
+		message->pid, message->wait_status, message->cpu_us,
+	};
+
+	if (message->kind == MESSAGE_CHILD)
+		zygote_hear_end(keeper, &end);
+	else if (message->kind == MESSAGE_ENDED)
+		zygote_close(keeper);
+	else
+		keeper_fail(keeper, STEP_INIT_DIED, ESRCH);
 }
 
 /* Init was written by us, but lives beside a guest: nothing is believed. */
@@ -151,14 +187,23 @@ static void hear_init(struct keeper *keeper)
 	if (length < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (is_whole && message.kind == MESSAGE_STARTED &&
-	    keeper->phase == PHASE_SETUP) {
+	    keeper->phase == PHASE_SETUP &&
+	    role_of(keeper->plan) != ROLE_BERTH) {
 		begin_running(keeper, &message, descriptors);
 		return;
 	}
+	if (is_whole && message.kind == MESSAGE_READY &&
+	    keeper->berth.guest_link >= 0 && descriptors[0] >= 0) {
+		take_berth(keeper, &message, descriptors);
+		return;
+	}
 	close_all(descriptors);
-	if (is_whole && message.kind == MESSAGE_ENDED &&
+	if (is_whole && keeper->plan->is_zygote &&
+	    keeper->phase == PHASE_PARKED)
+		hear_zygote(keeper, &message);
+	else if (is_whole && message.kind == MESSAGE_ENDED &&
 	    keeper->phase != PHASE_SETUP)
-		finish_running(keeper, &message);
+		keeper_finish(keeper, &message);
 	else if (is_whole && message.kind == MESSAGE_FAILED &&
 		 message.step > STEP_NONE && message.step < STEP_COUNT)
 		keeper_fail(keeper, message.step, message.error);
@@ -173,6 +218,10 @@ static void hear_signal(struct keeper *keeper)
 	if (read(keeper->signals, &signal, sizeof(signal)) !=
 	    (ssize_t)sizeof(signal))
 		return;
+	if (signal.ssi_signo == SIGCHLD) {
+		zygote_reap(keeper);
+		return;
+	}
 	if (keeper->phase != PHASE_RUNNING) {
 		keeper_end(keeper, CAUSE_CANCELLED);
 		return;
@@ -197,11 +246,15 @@ void keeper_fill_rows(const struct keeper *keeper, struct pollfd *rows)
 					    keeper->status_events, 0 };
 	rows[ROW_PARK] = (struct pollfd){ keeper->park.guest, POLLIN, 0 };
 	rows[ROW_JOB] = (struct pollfd){ keeper->park.job, POLLIN, 0 };
+	rows[ROW_BERTH] = (struct pollfd){ keeper->berth.link, POLLIN, 0 };
+	rows[ROW_DESK] = (struct pollfd){ keeper->berth.desk, POLLIN, 0 };
+	rows[ROW_REGISTRY] = (struct pollfd){ keeper->zygote.registry[0],
+					      POLLIN, 0 };
 	relay_poll(&keeper->input, &rows[ROW_INPUT]);
 	relay_poll(&keeper->output, &rows[ROW_OUTPUT]);
 	relay_poll(&keeper->errors, &rows[ROW_ERRORS]);
 	/* Nothing is read or written for whoever is not the program yet. */
-	for (int row = ROW_INPUT; keeper->phase == PHASE_PARKED &&
+	for (int row = ROW_INPUT; keeper->phase < PHASE_RUNNING &&
 	     row < ROW_BRIDGE; row++)
 		rows[row].fd = -1;
 	bridge_poll(&keeper->bridge, &rows[ROW_BRIDGE]);
@@ -230,6 +283,10 @@ static void handle_rows(struct keeper *keeper, const struct pollfd *rows)
 		park_hear_guest(keeper);
 	if (rows[ROW_JOB].revents != 0)
 		park_hear_job(keeper);
+	if (rows[ROW_REGISTRY].revents != 0)
+		zygote_hear_registry(keeper);
+	if (rows[ROW_BERTH].revents != 0)
+		berth_hear_program(keeper);
 	relay_move(&keeper->input, &rows[ROW_INPUT]);
 	relay_move(&keeper->output, &rows[ROW_OUTPUT]);
 	relay_move(&keeper->errors, &rows[ROW_ERRORS]);
@@ -238,6 +295,8 @@ static void handle_rows(struct keeper *keeper, const struct pollfd *rows)
 		keeper_end(keeper, CAUSE_OUTPUT);
 	if (rows[ROW_LINK].revents != 0 && keeper->phase != PHASE_OVER)
 		hear_init(keeper);
+	if (rows[ROW_DESK].revents != 0 && keeper->phase != PHASE_OVER)
+		berth_hear_desk(keeper);
 }
 
 /* Without a proxy, the kernel need not look at the rows for one. */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,11 +20,13 @@
 static unsigned char job_bytes[PLAN_LARGEST];
 static struct plan job;
 
-int park_open(struct park *park, int *guest)
+int park_open(struct park *park, bool is_zygote, int *guest)
 {
 	int ends[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+	int type = is_zygote ? SOCK_SEQPACKET : SOCK_STREAM;
+
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) < 0)
 		return -1;
 	park->guest = ends[0];
 	park->job = PARK_DESCRIPTOR;
@@ -52,6 +55,12 @@ void park_hear_guest(struct keeper *keeper)
 		return;
 	}
 	park->is_ready = true;
+	keeper->anomaly = keeper->plan->is_zygote ?
+		zygote_anomaly(keeper) : NULL;
+	if (keeper->anomaly != NULL) {
+		keeper_fail(keeper, STEP_ANOMALY, EPERM);
+		return;
+	}
 	/* Whom it is for may have gone; the status descriptor tells that. */
 	if (system_write(STATUS_DESCRIPTOR, "parked\n", 7) < 0)
 		keeper_end(keeper, CAUSE_CANCELLED);
@@ -62,9 +71,14 @@ void park_hear_guest(struct keeper *keeper)
 void park_hear_job(struct keeper *keeper)
 {
 	struct park *park = &keeper->park;
-	ssize_t length = recv(park->job, job_bytes + park->length,
-			      sizeof(job_bytes) - park->length, MSG_DONTWAIT);
+	ssize_t length;
 
+	if (keeper->plan->is_zygote) {
+		zygote_hear_job(keeper);
+		return;
+	}
+	length = recv(park->job, job_bytes + park->length,
+		      sizeof(job_bytes) - park->length, MSG_DONTWAIT);
 	if (length < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (length > 0) {
@@ -96,12 +110,36 @@ static void discard(int descriptor)
 		;
 }
 
-static int replace_program(const struct keeper *keeper)
+/* What is in a berth belongs to its owner, whom it must look as if made by. */
+static int be_owner_of_files(uid_t uid)
+{
+	(void)setfsgid(uid);
+	(void)setfsuid(uid);
+	/* It tells nothing but who it was: setfsuid(2). */
+	errno = EPERM;
+	return (uid_t)setfsuid((uid_t)-1) == uid ? 0 : -1;
+}
+
+static int replace_files(const struct keeper *keeper)
 {
 	if (keeper->plan->program_name != NULL &&
 	    root_remove_program(keeper->park.run, keeper->plan) < 0)
 		return -1;
 	return root_write_program(keeper->park.run, &job);
+}
+
+static int replace_program(const struct keeper *keeper)
+{
+	bool is_owned = keeper->plan->berth_socket != NULL &&
+			keeper->plan->tier == TIER_A;
+	int answer;
+
+	if (!is_owned)
+		return replace_files(keeper);
+	if (be_owner_of_files(keeper->berth.owner) < 0)
+		return -1;
+	answer = replace_files(keeper);
+	return be_owner_of_files(geteuid()) < 0 ? -1 : answer;
 }
 
 static bool put(unsigned char *words, size_t *used, const void *bytes,

@@ -36,8 +36,11 @@ struct park {
 
 struct keeper;
 
-/* Makes the link; `guest` is the program's end.  0, or -1 and errno. */
-int park_open(struct park *park, int *guest);
+/*
+ * Makes the link, by packets for a zygote; `guest` is the program's end.  0, or
+ * -1 and errno.
+ */
+int park_open(struct park *park, bool is_zygote, int *guest);
 /* What can be heard of the waiting program and of its job. */
 void park_hear_guest(struct keeper *keeper);
 void park_hear_job(struct keeper *keeper);

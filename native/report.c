@@ -72,7 +72,9 @@ static void report_layers(const struct keeper *keeper)
 	unsigned int tier = TIERS(keeper->plan->tier);
 
 	for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
-		bool is_here = (layers[i].tiers & tier) != 0;
+		bool is_here = (layers[i].tiers & tier) != 0 ||
+			(keeper->plan->berth_socket != NULL &&
+			 strcmp(layers[i].name, "user-namespace") == 0);
 
 		/* Not missing where it is not wanted. */
 		if (keeper->plan->is_host_network &&
@@ -183,6 +185,8 @@ void report_run(const struct keeper *keeper)
 		status_number(keeper->failed_error);
 		status_end();
 	}
+	if (keeper->anomaly != NULL)
+		word_record("anomaly", keeper->anomaly);
 	/* Also of a slot that is missing: it is found by the id. */
 	if (keeper->started != 0 || keeper->failed_step == STEP_PLACE)
 		number_record("uid", keeper->uid);

@@ -23,6 +23,25 @@ int root_make_private(struct inside *inside)
 	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
+int root_prepare_tree(const char *root)
+{
+	int folder = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int tree;
+
+	if (folder < 0)
+		return -1;
+	tree = system_open_tree(folder, "", OPEN_TREE_CLONE |
+				OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	system_close(folder);
+	if (tree >= 0 &&
+	    system_mount_setattr(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+				 MOUNT_ATTR_NODEV) < 0) {
+		system_close(tree);
+		return -1;
+	}
+	return tree;
+}
+
 /*
  * Mounts the root read-only over itself.  Not recursive: whatever somebody
  * has mounted below that folder does not belong to the image.
@@ -31,19 +50,27 @@ int root_attach(struct inside *inside)
 {
 	int folder = open(inside->plan->root,
 			  O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int tree;
+	int tree = root_prepare_tree(inside->plan->root);
 
-	if (folder < 0)
-		return -1;
-	tree = system_open_tree(folder, "", OPEN_TREE_CLONE |
-				OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-	if (tree < 0 ||
-	    system_mount_setattr(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
-				 MOUNT_ATTR_NODEV) < 0 ||
-	    system_move_mount(tree, folder) < 0)
+	if (folder < 0 || tree < 0 || system_move_mount(tree, folder) < 0)
 		return -1;
 	system_close(folder);
 	inside->root = tree;
+	return 0;
+}
+
+/*
+ * A root that somebody with the right to it has prepared: over the host's,
+ * where everybody finds a place.
+ */
+int root_attach_tree(struct inside *inside)
+{
+	int place = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (place < 0 || system_move_mount(inside->root_tree, place) < 0)
+		return -1;
+	system_close(place);
+	inside->root = inside->root_tree;
 	return 0;
 }
 

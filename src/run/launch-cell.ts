@@ -1,8 +1,8 @@
-import type { ChildProcess, StdioOptions } from 'node:child_process';
+import type { StdioOptions } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { RootcellarError } from '../base/rootcellar-error.ts';
-import { collect, duplexOf, endOf, removeCgroups, send, spawnCell } from './cell-process.ts';
+import { cellProcess, chunksOf, collect, duplexOf, removeCgroups, send, spawnCell, type CellProcess } from './cell-process.ts';
 import { encodePlan, type LaunchPlan } from './launch-plan.ts';
 import { contentChunks } from './local-files.ts';
 import { receiveOutputs, type OutputRequest } from './output-files.ts';
@@ -51,16 +51,13 @@ export interface RunningCell {
 
 export type ForwardedSignal = 'SIGHUP' | 'SIGINT' | 'SIGQUIT' | 'SIGTERM' | 'SIGUSR1' | 'SIGUSR2';
 
-/** Bounds what a broken launcher could make us keep; whole records are below 16 KiB. */
-export const LONGEST_STATUS = 65_536;
 
 /** Starts one run. Throws E_USAGE for a plan that cannot be encoded. */
 export function launchCell(request: LaunchRequest): RunningCell {
   const plan = encodePlan(request.plan);
   const cell = spawnCell(request.cellPath, stdioOf(request));
-  const records = collect(duplexOf(cell, 4), LONGEST_STATUS);
   send(duplexOf(cell, 3), plan);
-  return superviseCell({ cell, ended: endOf(cell), records }, request);
+  return superviseCell(cellProcess(cell), request);
 }
 
 /** Stdio, plan, status, and where there are any: outputs and contents of files. */
@@ -71,34 +68,26 @@ function stdioOf({ stdio, plan }: LaunchRequest): StdioOptions {
   return [own, own, own, 'pipe', 'pipe', outputs, contents];
 }
 
-/** A launcher's process, from its start on. */
-export interface CellProcess {
-  readonly cell: ChildProcess;
-  readonly ended: Promise<void>;
-  /** Its status records. */
-  readonly records: Promise<Buffer>;
-}
-
 /** Follows one run to its end. */
 export function superviseCell(started: CellProcess, request: LaunchRequest): RunningCell {
   return {
     outcome: outcomeOf(started, request),
     forward: (signal) => {
-      started.cell.kill(signal);
+      started.kill(signal);
     },
   };
 }
 
-async function outcomeOf({ cell, ended, records }: CellProcess, request: LaunchRequest): Promise<CellOutcome> {
+async function outcomeOf(cell: CellProcess, request: LaunchRequest): Promise<CellOutcome> {
   // The end of what we say on the status socket is the launcher's sign to end the run, and to report that.
-  const cancel = (): unknown => duplexOf(cell, 4)?.end();
+  const cancel = (): unknown => cell.status?.end();
   const work = [
-    ended,
+    cell.ended,
     sendContents(cell, request),
     follow(cell.stdout, 'stdout', request),
     follow(cell.stderr, 'stderr', request),
-    receiveOutputs(duplexOf(cell, 5), request.outputs ?? []),
-    records,
+    receiveOutputs(cell.outputs, request.outputs ?? []),
+    cell.records,
   ] as const;
   // Whatever fails here, the run is over, and nothing of it is left when that is told.
   for (const part of work) part.catch(cancel);
@@ -118,8 +107,7 @@ async function outcomeOf({ cell, ended, records }: CellProcess, request: LaunchR
 }
 
 /** A launcher that goes before it has read everything tells the reason by its status. */
-async function sendContents(cell: ChildProcess, { plan }: LaunchRequest): Promise<void> {
-  const stream = duplexOf(cell, 6);
+async function sendContents({ contents: stream }: CellProcess, { plan }: LaunchRequest): Promise<void> {
   if (stream === undefined) return;
   stream.on('error', () => undefined);
   const contents = (plan.files ?? []).flatMap(({ content }) => (content === undefined ? [] : [content]));
@@ -137,6 +125,6 @@ async function follow(
   { stdio, onOutput, plan }: LaunchRequest,
 ): Promise<Buffer> {
   if (stdio !== 'stream') return collect(stream, plan.limits.outputBytes);
-  for await (const chunk of stream ?? []) await onOutput?.(name, Buffer.from(chunk));
+  for await (const chunk of chunksOf(stream)) await onOutput?.(name, chunk);
   return Buffer.alloc(0);
 }

@@ -42,6 +42,10 @@ export interface LaunchPlan {
   readonly hasProc?: boolean | undefined;
   /** Whether the program only prepares the cell for a job, and waits for it: native/park.h. */
   readonly isParked?: boolean | undefined;
+  /** Whether it forks the programs of other cells: native/zygote.h. With `isParked`. */
+  readonly isZygote?: boolean | undefined;
+  /** Of a cell whose program a zygote forks: where its launcher connects to, and as whom. With `isParked`. */
+  readonly berth?: { readonly socket: string; readonly id: string } | undefined;
 }
 
 /** What a parked cell is given to run. Its other properties are those that it was made with. */
@@ -157,6 +161,8 @@ const TAG = {
   park: 23,
   proxy: 24,
   hostNetwork: 25,
+  zygote: 26,
+  berth: 27,
 } as const;
 
 const MAGIC = 'RCELLAR\u0001';
@@ -202,6 +208,8 @@ export function encodePlan(plan: LaunchPlan): Uint8Array {
     ...(plan.outputs === undefined ? [] : [outputRecord(plan.outputs)]),
     ...(plan.hasProc === true ? [record(TAG.proc, new Uint8Array())] : []),
     ...(plan.isParked === true ? [record(TAG.park, new Uint8Array())] : []),
+    ...(plan.isZygote === true ? [record(TAG.zygote, new Uint8Array())] : []),
+    ...(plan.berth === undefined ? [] : [record(TAG.berth, berthBytes(plan.berth))]),
   ]);
   return boundedPlan(bytes);
 }
@@ -292,6 +300,10 @@ function text(thing: string, value: string): Buffer {
 function tierBytes({ tier, place }: LaunchPlan): Buffer {
   const number = uint32(TIERS.indexOf(tier) + 1);
   return place === undefined ? number : Buffer.concat([number, text('place', place)]);
+}
+
+function berthBytes({ socket, id }: NonNullable<LaunchPlan['berth']>): Buffer {
+  return Buffer.concat([text('socket', socket), text('berth', id)]);
 }
 
 function watchBytes({ memoryBytes, processes }: WatchLimits): Buffer {

@@ -1,8 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { collect, duplexOf, endOf, send, spawnCell } from './cell-process.ts';
-import { LONGEST_STATUS, superviseCell } from './launch-cell.ts';
-import type { CellOutcome, CellProcess, LaunchRequest, RunningCell } from './launch-cell.ts';
+import { cellProcess, duplexOf, send, spawnCell, type CellProcess } from './cell-process.ts';
+import { superviseCell, type CellOutcome, type LaunchRequest, type RunningCell } from './launch-cell.ts';
 import { encodeJob, encodePlan, type Job, type LaunchPlan } from './launch-plan.ts';
 
 /** A cell that is set up, confined and waiting, so that a run in it begins at once. It is for one run. */
@@ -13,7 +12,7 @@ export interface ParkedCell {
   readonly isWaiting: () => boolean;
   /** Settles when its launcher has ended, whoever has used it. */
   readonly gone: Promise<void>;
-  /** Begins the run. A cell that ended in the same moment gives facts without layers: then nothing was run. */
+  /** Begins the run, once it is ready. A cell that ended in the same moment gives facts without layers: then nothing was run. */
   readonly begin: (request: JobRequest) => RunningCell;
   /** Ends it without a run. Settles with what it was when nothing of it is left. */
   readonly discard: () => Promise<CellOutcome>;
@@ -29,43 +28,59 @@ const PARKED = 'parked\n';
 /** Makes a cell of `plan`, whose program says when it is ready: native/park.h. Throws E_USAGE as `encodePlan` does. */
 export function parkCell(plan: LaunchPlan, cellPath: string): ParkedCell {
   const bytes = encodePlan({ ...plan, isParked: true });
-  const cell = spawnCell(cellPath, ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'ignore', 'ignore', 'pipe']);
-  const started: CellProcess = { cell, ended: endOf(cell), records: collect(duplexOf(cell, 4), LONGEST_STATUS) };
+  const child = spawnCell(cellPath, ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'ignore', 'ignore', 'pipe']);
+  const cell = cellProcess(child);
+  send(duplexOf(child, 3), bytes);
+  return parkedCell({ cell, gone: exitOf(child), plan, cellPath });
+}
+
+/** A launcher that has been asked to park a cell. */
+export interface ParkParts {
+  readonly cell: CellProcess;
+  /** Settles when it has ended, before all that it has said must be read. */
+  readonly gone: Promise<void>;
+  readonly plan: LaunchPlan;
+  readonly cellPath: string;
+}
+
+export function parkedCell({ cell, gone, plan, cellPath }: ParkParts): ParkedCell {
   // Whoever begins or discards it is told.
-  started.ended.catch(() => undefined);
-  started.records.catch(() => undefined);
-  const gone = exitOf(cell);
-  let isWaiting = false;
-  const ready = Promise.race([readiness(duplexOf(cell, 4)), gone.then(() => false)]).then((answer) => {
-    isWaiting = answer;
+  cell.ended.catch(() => undefined);
+  cell.records.catch(() => undefined);
+  const state = { isWaiting: false };
+  const ended = gone.then(() => false);
+  const end = (): false => {
+    state.isWaiting = false;
+    return false;
+  };
+  ended.then(end, end);
+  const ready = Promise.race([readiness(cell.status), ended]).then((answer) => {
+    state.isWaiting = answer;
     return answer;
   });
-  cell.once('exit', () => {
-    isWaiting = false;
-  });
-  send(duplexOf(cell, 3), bytes);
   const begin = ({ job, ...request }: JobRequest): RunningCell => {
-    isWaiting = false;
-    send(duplexOf(cell, 7), encodeJob(job));
-    return superviseCell(started, { ...request, plan: { ...plan, limits: job.limits }, cellPath });
+    state.isWaiting = false;
+    send(cell.job, encodeJob(job));
+    return superviseCell(cell, { ...request, plan: { ...plan, limits: job.limits }, cellPath });
   };
   const discard = (): Promise<CellOutcome> => {
-    isWaiting = false;
-    return endUnused(cell, started, { plan, cellPath });
+    state.isWaiting = false;
+    cell.status?.end();
+    return superviseCell(cell, { plan, cellPath, stdio: 'capture' }).outcome;
   };
-  return { ready, isWaiting: () => isWaiting, gone, begin, discard };
+  return { ready, isWaiting: () => state.isWaiting, gone, begin, discard };
 }
 
 /** Before `close`, for which somebody must read its output. */
-function exitOf(cell: ChildProcess): Promise<void> {
+export function exitOf(cell: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
     cell.once('exit', () => resolve());
     cell.once('error', () => resolve());
   });
 }
 
-/** The first record, before all others by long. */
-function readiness(status: Readable | undefined): Promise<boolean> {
+/** Whether the first record, before all others by long, says that a cell waits. */
+export function readiness(status: Readable | undefined): Promise<boolean> {
   return new Promise((resolve) => {
     let text = '';
     const hear = (chunk: Buffer): void => {
@@ -76,13 +91,4 @@ function readiness(status: Readable | undefined): Promise<boolean> {
     };
     status?.on('data', hear);
   });
-}
-
-function endUnused(
-  cell: ChildProcess,
-  started: CellProcess,
-  { plan, cellPath }: Pick<LaunchRequest, 'plan' | 'cellPath'>,
-): Promise<CellOutcome> {
-  send(duplexOf(cell, 7), new Uint8Array());
-  return superviseCell(started, { plan, cellPath, stdio: 'capture' }).outcome;
 }

@@ -1,3 +1,4 @@
+import type { Architecture } from '../base/architecture.ts';
 import type { ProgramFile } from './launch-plan.ts';
 
 /** Where neither Python nor Node.js would take it for a module, and no program has a file. */
@@ -9,7 +10,7 @@ const NAME = '.parked';
  * a module `__main__` of its own, tracebacks from its own file on, exit status, SystemExit, threads, atexit, and what is
  * deleted with the main module. It leaves without tearing down the interpreter, of which nothing outside would be seen.
  */
-const PYTHON = `
+const PYTHON_PARTS = `
 import sys
 
 def prepare(modules):
@@ -107,8 +108,7 @@ def leave(main, status):
         status = 130
     os._exit(status if is_good or status else 120)
 
-def live():
-    prepare(sys.argv[1:])
+def become_program():
     words, variables = await_job()
     take_variables(variables)
     path = words[3]
@@ -117,9 +117,142 @@ def live():
     sys.argv[:] = words[3:]
     main = make_main(path)
     leave(main, run(path, main.__dict__))
-
-live()
 `;
+
+const PYTHON = `${PYTHON_PARTS}
+prepare(sys.argv[1:])
+become_program()
+`;
+
+/** `__NR_seccomp` and `__NR_landlock_restrict_self`. Source: the kernel's syscall tables. */
+const NUMBERS: Readonly<Record<Architecture, readonly [seccomp: number, restrict: number]>> = {
+  amd64: [317, 446],
+  arm64: [277, 446],
+};
+
+/**
+ * What a zygote does: the same until it is ready, and then, for each request of a berth's keeper (native/berth.h), it forks a
+ * child that enters the berth's namespaces and forks the program. That gives up everything, mixes new randomness into what
+ * the zygote had, loads its filter, hands over the listener, and waits for its job like any parked program.
+ */
+function zygoteText(architecture: Architecture): string {
+  const [seccomp, restrict] = NUMBERS[architecture];
+  return `${PYTHON_PARTS}
+def enter(libc, request, fds):
+    import ctypes, os, socket, struct
+    uid, files, has_own_user, has_ruleset = struct.unpack('=4I', request)
+    spaces, stdio, link, park = fds[:7], fds[7:10], fds[10], fds[11]
+    ruleset = fds[12] if has_ruleset else -1
+    for space in spaces:
+        if libc.setns(space, 0) != 0:
+            os._exit(11)
+        os.close(space)
+    if os.fork() != 0:
+        os._exit(0)
+    if os.getpid() != 2:
+        os._exit(12)
+    talk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=link)
+    talk.send(b'E')
+    program = talk.recv(65536)
+    if not program:
+        os._exit(13)
+    talk.detach()
+    for number, fd in enumerate(stdio):
+        os.dup2(fd, number)
+        os.close(fd)
+    os.dup2(park, 7)
+    os.close(park)
+    os.dup2(link, 1000, False)
+    os.close(link)
+    talk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=1000)
+    confine(libc, uid, files, has_own_user)
+    renew_randomness()
+    if ruleset >= 0:
+        if libc.syscall(${restrict}, ruleset, 0) != 0:
+            os._exit(14)
+        os.close(ruleset)
+    load_filter(libc, program, talk)
+
+def confine(libc, uid, files, has_own_user):
+    import ctypes, os, resource
+    os.setsid()
+    os.umask(0o022)
+    os.chdir('/tmp')
+    for capability in range(64):
+        if libc.prctl(24, capability, 0, 0, 0) != 0:
+            break
+    if has_own_user:
+        os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    if libc.capset(header, (ctypes.c_uint32 * 6)()) != 0 or libc.prctl(4, 0, 0, 0, 0) != 0:
+        os._exit(15)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+def renew_randomness():
+    import os
+    modules = sys.modules
+    if 'random' in modules:
+        modules['random'].seed()
+    if 'numpy.random' in modules:
+        modules['numpy.random'].seed()
+    if '_ssl' in modules:
+        modules['_ssl'].RAND_add(os.urandom(64), 64.0)
+    if 'uuid' in modules:
+        modules['uuid']._node = modules['uuid']._last_timestamp = None
+    if 'tempfile' in modules:
+        modules['tempfile']._name_sequence = None
+
+def load_filter(libc, program, talk):
+    import array, ctypes, gc, os, socket
+    class Filter(ctypes.Structure):
+        _fields_ = [('length', ctypes.c_ushort), ('rows', ctypes.c_void_p)]
+    rows = ctypes.create_string_buffer(program, len(program))
+    whole = Filter(len(program) // 8, ctypes.addressof(rows))
+    gc.enable()
+    listener = libc.syscall(${seccomp}, 1, 8 | 32, ctypes.byref(whole))
+    if listener < 0:
+        listener = libc.syscall(${seccomp}, 1, 8, ctypes.byref(whole))
+    if listener < 0:
+        os._exit(16)
+    talk.sendmsg([b'L'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [listener]))])
+    talk.close()
+    os.close(listener)
+
+def be_zygote():
+    import array, ctypes, gc, os, resource, socket, struct
+    prepare(sys.argv[1:])
+    libc = ctypes.PyDLL(None)
+    libc.syscall.restype = ctypes.c_long
+    keeper = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=7)
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    os.write(7, b'.')
+    while True:
+        request, fds, _, _ = socket.recv_fds(keeper, 64, 16)
+        if not request:
+            os._exit(0)
+        if os.fork() == 0:
+            keeper.close()
+            try:
+                enter(libc, request, fds)
+            except BaseException:
+                os._exit(17)
+            return
+        for fd in fds:
+            os.close(fd)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0] != 0:
+                pass
+        except ChildProcessError:
+            pass
+
+be_zygote()
+become_program()
+`;
+}
 
 /** The same for Node.js, which ends by itself as it would. */
 const NODE = `
@@ -151,4 +284,9 @@ export type Language = 'python' | 'node';
 /** The program of a parked cell. */
 export function parkedProgram(language: Language): ProgramFile {
   return { name: NAME, content: Buffer.from(language === 'python' ? PYTHON : NODE, 'utf8') };
+}
+
+/** The program of a zygote of Python. */
+export function zygoteProgram(architecture: Architecture): ProgramFile {
+  return { name: NAME, content: Buffer.from(zygoteText(architecture), 'utf8') };
 }
