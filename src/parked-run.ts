@@ -1,9 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { CELL_PATH, cellHost } from './cell-host.ts';
+import type { Architecture } from './base/architecture.ts';
+import { CELL_PATH, cellGround, cellHost } from './cell-host.ts';
 import type { OpenNetwork } from './cell-network.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import { programPlan } from './program-plan.ts';
 import { programReport } from './program-report.ts';
+import { networkMode } from './recipe/network.ts';
 import type { Tier } from './recipe/recipe.ts';
 import { cellEnvironment } from './run/cell-environment.ts';
 import { cellLimits } from './run/cell-limits.ts';
@@ -12,19 +14,21 @@ import type { Stocked } from './run/cell-stock.ts';
 import type { CellOutcome } from './run/launch-cell.ts';
 import { fitsParkedCell, programPath, type Job, type LaunchPlan, type ProgramFile } from './run/launch-plan.ts';
 import { parkCell, type ParkedCell } from './run/park-cell.ts';
-import { parkedProgram, type Language } from './run/parked-programs.ts';
-import type { RunReport } from './run/run-report.ts';
+import { parkedProgram, zygoteProgram, type Language } from './run/parked-programs.ts';
+import type { RunReport, StartKind } from './run/run-report.ts';
+import { handoverFilter, zygoteFilter } from './run/zygote-filter.ts';
 import { checkArchitecture, missingSlot, networkFor, withEvents } from './run-program.ts';
 import type { RunningProgram, RunRequest } from './run-program.ts';
 import { readManifest } from './store/image-manifest.ts';
 import { materialiseRootfs } from './store/rootfs-folder.ts';
 import { makeSlot } from './store/slot-folder.ts';
 import { PARKED_CPU_MS, type WarmKind } from './warm-kind.ts';
+import { zygoteLimits, type ZygoteHome } from './zygote-home.ts';
 
 /** A parked cell with what its run needs besides. */
 export interface ParkedRun extends Stocked {
   /** Begins the one run; undefined where its words do not fit, and the cell is still to be had. */
-  readonly start: (request: RunRequest, file: ProgramFile) => StartedJob | undefined;
+  readonly start: (request: RunRequest, file: ProgramFile, how: StartKind) => StartedJob | undefined;
 }
 
 export interface StartedJob {
@@ -37,8 +41,12 @@ export interface StartedJob {
 /** What a program of each language is called where a cell's own words are asked for. */
 const STAND_IN: Readonly<Record<Language, string>> = { python: 'main.py', node: 'main.js' };
 
-/** Makes a cell for runs of this kind. Throws what `startProgram` would. */
-export async function parkRun(kind: WarmKind, context: PipelineContext): Promise<ParkedRun> {
+/** Makes a cell for runs of this kind, by a zygote where that is possible. Throws what `startProgram` would. */
+export async function parkRun(
+  kind: WarmKind,
+  zygotes: ZygoteHome | undefined,
+  context: PipelineContext,
+): Promise<ParkedRun> {
   const { image, minimumTier } = kind.request;
   checkArchitecture(image, context);
   const manifest = readManifest(image.manifest);
@@ -49,12 +57,52 @@ export async function parkRun(kind: WarmKind, context: PipelineContext): Promise
     const request = standInRequest(kind);
     const parts = { request, manifest, limits: kind.limits, root, host, files: [], network };
     const plan = await programPlan(parts, context);
-    const cell = await parkWithSlot(parkedPlan(plan, kind), (index) => makeSlot(context.store, root, index));
+    const cell =
+      (await zygotes?.fork(berthPlan(plan, image.architecture))) ??
+      (await parkWithSlot(parkedPlan(plan, kind), (index) => makeSlot(context.store, root, index)));
     return stocked({ kind, cell, network, words: plan.arguments, tier: host.tier });
   } catch (error) {
     await network.close();
     throw error;
   }
+}
+
+/** What a zygote is made of, for runs of this kind; undefined where there can be none. */
+export async function zygotePlan(kind: WarmKind, context: PipelineContext): Promise<LaunchPlan> {
+  const { image, minimumTier } = kind.request;
+  const manifest = readManifest(image.manifest);
+  const host = await cellHost(minimumTier ?? manifest.sandbox.minimumTier);
+  const root = await materialiseRootfs(context.store, image, { progress: context.progress, signal: context.signal });
+  const network = await networkFor({ network: 'none' }, { manifest, host }, context);
+  const parts = { request: standInRequest(kind), manifest, limits: kind.limits, root, host, files: [], network };
+  const plan = await programPlan(parts, context);
+  const program = zygoteProgram();
+  return {
+    ...plan,
+    program,
+    arguments: withProgram(plan.arguments, kind.language, program.name),
+    // More than one thread could not be forked.
+    environment: { ...plan.environment, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
+    filter: zygoteFilter(manifest.sandbox.syscalls, image.architecture),
+    resourceLimits: zygoteLimits(plan.resourceLimits),
+  };
+}
+
+/**
+ * Whether programs of this kind can be forked by a zygote: Python's, in cells with namespaces and control groups of their own, which
+ * reach nobody. A zygote in a network would have that while it imports.
+ */
+export async function hasZygote(kind: WarmKind, context: PipelineContext): Promise<boolean> {
+  const manifest = readManifest(kind.request.image.manifest);
+  const { network = manifest.sandbox.network, minimumTier = manifest.sandbox.minimumTier } = kind.request;
+  const host = await cellHost(minimumTier);
+  if (kind.language !== 'python' || networkMode(network) !== 'none' || host.tier !== 'A') return false;
+  return (await cellGround(host, kind.limits, context.now)).cgroups !== undefined;
+}
+
+/** A cell's own program is forked into it. */
+function berthPlan(plan: LaunchPlan, architecture: Architecture): LaunchPlan {
+  return { ...plan, program: undefined, filter: handoverFilter(plan.filter, architecture) };
 }
 
 function standInRequest({ request, language }: WarmKind): RunRequest {
@@ -110,11 +158,17 @@ function stocked(parts: StockedParts): ParkedRun {
       await cell.discard();
       await network.close();
     },
-    start: (request, file) => startJob(parts, request, file),
+    start: (request, file, how) => startJob(parts, { request, file, how }),
   };
 }
 
-function startJob(parts: StockedParts, request: RunRequest, file: ProgramFile): StartedJob | undefined {
+interface JobParts {
+  readonly request: RunRequest;
+  readonly file: ProgramFile;
+  readonly how: StartKind;
+}
+
+function startJob(parts: StockedParts, { request, file, how }: JobParts): StartedJob | undefined {
   const { kind, cell, network, words, tier } = parts;
   const { stdio, onOutput, input, cancel } = request;
   if (stdio === 'inherit') return undefined;
@@ -133,7 +187,7 @@ function startJob(parts: StockedParts, request: RunRequest, file: ProgramFile): 
   const { outcome, forward } = cell.begin({ job, stdio, onOutput, input, signal: cancel });
   const closed = outcome.finally(() => network.close());
   const report = closed.then((ended) =>
-    hasBegun(ended) ? withEvents(programReport(ended, { request, limits, tier, start: 'warm' }), network) : undefined,
+    hasBegun(ended) ? withEvents(programReport(ended, { request, limits, tier, start: how }), network) : undefined,
   );
   return { report, facts: async () => (await outcome).facts, forward };
 }

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { isErrno } from './base/rootcellar-error.ts';
 import type { Digest } from './base/digest.ts';
 import { cellHost } from './cell-host.ts';
-import { parkRun, type ParkedRun, type StartedJob } from './parked-run.ts';
+import { hasZygote, parkRun, zygotePlan, type ParkedRun, type StartedJob } from './parked-run.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import { CellStock, type StockClock, type StockState } from './run/cell-stock.ts';
 import type { ProgramFile } from './run/launch-plan.ts';
@@ -11,6 +11,7 @@ import { startProgram, type RunningProgram, type RunRequest } from './run-progra
 import { readManifest, type ImageManifest } from './store/image-manifest.ts';
 import type { Image } from './store/image-record.ts';
 import { warmKind, warmProgram, type WarmKind } from './warm-kind.ts';
+import { ZygoteHome, type ZygoteHomeState } from './zygote-home.ts';
 
 export interface WarmPoolSettings {
   /** Parked cells of each kind. */
@@ -25,6 +26,8 @@ export interface WarmPoolSettings {
 export interface PoolKindState extends StockState {
   readonly image: { readonly name: string; readonly digest: Digest };
   readonly language: WarmKind['language'];
+  /** Undefined where interpreters are started for each cell. */
+  readonly zygote: ZygoteHomeState | undefined;
 }
 
 /** Longer than any pause in use, and short enough for what a machine changes, such as its resolver. */
@@ -33,6 +36,7 @@ const LONGEST_WAIT_MS = 30 * 60_000;
 interface Kept {
   readonly kind: WarmKind;
   readonly stock: CellStock<ParkedRun>;
+  readonly zygotes: ZygoteHome | undefined;
 }
 
 /**
@@ -56,9 +60,11 @@ export class WarmPool {
   async start(request: RunRequest): Promise<RunningProgram> {
     const file = warmProgram(request);
     const kept = file === undefined ? undefined : await this.#keptFor(request, file);
-    const cell = kept?.stock.take();
+    const waiting = kept?.stock.take();
+    const how = waiting === undefined ? 'forked' : 'warm';
+    const cell = waiting ?? (await this.#forked(kept));
     if (file === undefined || cell === undefined) return this.#startCold(request);
-    const started = await begun(cell, () => cell.start(request, file));
+    const started = await begun(cell, () => cell.start(request, file, how));
     return started === undefined ? this.#startCold(request) : this.#followed(started, request);
   }
 
@@ -73,7 +79,7 @@ export class WarmPool {
   async keepOnly(images: ReadonlySet<Digest>): Promise<void> {
     const others = [...this.#kept].filter(([, { kind }]) => !images.has(kind.request.image.diffId));
     for (const [key] of others) this.#kept.delete(key);
-    await Promise.all(others.map(([, { stock }]) => stock.close()));
+    await Promise.all(others.map(([, other]) => closeKept(other)));
   }
 
   state(): readonly PoolKindState[] {
@@ -86,8 +92,21 @@ export class WarmPool {
     await this.keepOnly(new Set());
   }
 
+  /** Where none waits, one that a zygote makes at once; undefined where there is no zygote. */
+  async #forked(kept: Kept | undefined): Promise<ParkedRun | undefined> {
+    if (kept?.zygotes === undefined || kept.zygotes.state().failure !== undefined) return undefined;
+    const cell = await parkRun(kept.kind, kept.zygotes, this.#now());
+    if (await cell.ready) return cell;
+    await cell.discard();
+    return undefined;
+  }
+
+  #now(): PipelineContext {
+    return { ...this.#context, now: Math.floor(Date.now() / 1000) };
+  }
+
   #startCold(request: RunRequest): Promise<RunningProgram> {
-    return startProgram(request, { ...this.#context, now: secondsNow() });
+    return startProgram(request, this.#now());
   }
 
   /** A run that its cell could not begin any more is begun in another one. */
@@ -112,7 +131,8 @@ export class WarmPool {
     if (!this.#isOpen || kind === undefined) return undefined;
     const { tier } = await cellHost(request.minimumTier ?? manifest.sandbox.minimumTier);
     if (tier === 'D') return undefined;
-    const kept = this.#kept.get(kind.key) ?? { kind, stock: this.#newStock(kind) };
+    const zygotes = this.#kept.has(kind.key) ? undefined : await this.#zygotesFor(kind);
+    const kept = this.#kept.get(kind.key) ?? this.#newKept(kind, zygotes);
     this.#kept.delete(kind.key);
     this.#kept.set(kind.key, kept);
     await this.#dropOldest();
@@ -125,17 +145,23 @@ export class WarmPool {
     return manifest;
   }
 
-  #newStock(kind: WarmKind): CellStock<ParkedRun> {
+  async #zygotesFor(kind: WarmKind): Promise<ZygoteHome | undefined> {
+    if (!(await hasZygote(kind, this.#now()))) return undefined;
+    return new ZygoteHome({ plan: () => zygotePlan(kind, this.#now()), clock: CLOCK });
+  }
+
+  #newKept(kind: WarmKind, zygotes: ZygoteHome | undefined): Kept {
     const { size, makers } = this.#settings;
-    const make = (): Promise<ParkedRun> => parkRun(kind, { ...this.#context, now: secondsNow() });
-    return new CellStock({ size, makers, make, clock: CLOCK, longestWaitMs: LONGEST_WAIT_MS });
+    const make = (): Promise<ParkedRun> => parkRun(kind, zygotes, this.#now());
+    const stock = new CellStock({ size, makers, make, clock: CLOCK, longestWaitMs: LONGEST_WAIT_MS });
+    return { kind, stock, zygotes };
   }
 
   async #dropOldest(): Promise<void> {
     const [oldest] = this.#kept;
     if (oldest === undefined || this.#kept.size <= this.#settings.kinds) return;
     this.#kept.delete(oldest[0]);
-    await oldest[1].stock.close();
+    await closeKept(oldest[1]);
   }
 }
 
@@ -150,13 +176,15 @@ async function begun<T>(cell: ParkedRun, begin: () => T | undefined): Promise<T 
   }
 }
 
-function stateOf({ kind, stock }: Kept): PoolKindState {
-  const { name, diffId } = kind.request.image;
-  return { image: { name, digest: diffId }, language: kind.language, ...stock.state() };
+/** Its zygote is gone when its last run is over: nobody waits for that. */
+async function closeKept({ stock, zygotes }: Kept): Promise<void> {
+  await stock.close();
+  void zygotes?.close();
 }
 
-function secondsNow(): number {
-  return Math.floor(Date.now() / 1000);
+function stateOf({ kind, stock, zygotes }: Kept): PoolKindState {
+  const { name, diffId } = kind.request.image;
+  return { image: { name, digest: diffId }, language: kind.language, ...stock.state(), zygote: zygotes?.state() };
 }
 
 const CLOCK: StockClock = {

@@ -96,6 +96,7 @@ const EFFECT_FILES: readonly string[] = [
   'run/probe-cell.ts',
   // A list of networks, which node:net has.
   'run/special-addresses.ts',
+  'run/zygote.ts',
   'store/artifacts.ts',
   'store/byte-request.ts',
   'store/contents.ts',

@@ -2,7 +2,16 @@ import type { StdioOptions } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { RootcellarError } from '../base/rootcellar-error.ts';
-import { cellProcess, chunksOf, collect, duplexOf, removeCgroups, send, spawnCell, type CellProcess } from './cell-process.ts';
+import {
+  cellProcess,
+  chunksOf,
+  collect,
+  duplexOf,
+  removeCgroups,
+  send,
+  spawnCell,
+  type CellProcess,
+} from './cell-process.ts';
 import { encodePlan, type LaunchPlan } from './launch-plan.ts';
 import { contentChunks } from './local-files.ts';
 import { receiveOutputs, type OutputRequest } from './output-files.ts';
@@ -50,7 +59,6 @@ export interface RunningCell {
 }
 
 export type ForwardedSignal = 'SIGHUP' | 'SIGINT' | 'SIGQUIT' | 'SIGTERM' | 'SIGUSR1' | 'SIGUSR2';
-
 
 /** Starts one run. Throws E_USAGE for a plan that cannot be encoded. */
 export function launchCell(request: LaunchRequest): RunningCell {

@@ -1,4 +1,3 @@
-import type { Architecture } from '../base/architecture.ts';
 import type { ProgramFile } from './launch-plan.ts';
 
 /** Where neither Python nor Node.js would take it for a module, and no program has a file. */
@@ -124,20 +123,13 @@ prepare(sys.argv[1:])
 become_program()
 `;
 
-/** `__NR_seccomp` and `__NR_landlock_restrict_self`. Source: the kernel's syscall tables. */
-const NUMBERS: Readonly<Record<Architecture, readonly [seccomp: number, restrict: number]>> = {
-  amd64: [317, 446],
-  arm64: [277, 446],
-};
-
 /**
  * What a zygote does: the same until it is ready, and then, for each request of a berth's keeper (native/berth.h), it forks a
  * child that enters the berth's namespaces and forks the program. That gives up everything, mixes new randomness into what
  * the zygote had, loads its filter, hands over the listener, and waits for its job like any parked program.
+ * The numbers of seccomp(2) and landlock_restrict_self(2) are from the kernel's syscall tables.
  */
-function zygoteText(architecture: Architecture): string {
-  const [seccomp, restrict] = NUMBERS[architecture];
-  return `${PYTHON_PARTS}
+const ZYGOTE = `${PYTHON_PARTS}
 def enter(libc, request, fds):
     import ctypes, os, socket, struct
     uid, files, has_own_user, has_ruleset = struct.unpack('=4I', request)
@@ -168,7 +160,7 @@ def enter(libc, request, fds):
     confine(libc, uid, files, has_own_user)
     renew_randomness()
     if ruleset >= 0:
-        if libc.syscall(${restrict}, ruleset, 0) != 0:
+        if libc.syscall(446, ruleset, 0) != 0:
             os._exit(14)
         os.close(ruleset)
     load_filter(libc, program, talk)
@@ -210,10 +202,11 @@ def load_filter(libc, program, talk):
         _fields_ = [('length', ctypes.c_ushort), ('rows', ctypes.c_void_p)]
     rows = ctypes.create_string_buffer(program, len(program))
     whole = Filter(len(program) // 8, ctypes.addressof(rows))
+    seccomp = {'x86_64': 317, 'aarch64': 277}[os.uname().machine]
     gc.enable()
-    listener = libc.syscall(${seccomp}, 1, 8 | 32, ctypes.byref(whole))
+    listener = libc.syscall(seccomp, 1, 8 | 32, ctypes.byref(whole))
     if listener < 0:
-        listener = libc.syscall(${seccomp}, 1, 8, ctypes.byref(whole))
+        listener = libc.syscall(seccomp, 1, 8, ctypes.byref(whole))
     if listener < 0:
         os._exit(16)
     talk.sendmsg([b'L'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [listener]))])
@@ -252,7 +245,6 @@ def be_zygote():
 be_zygote()
 become_program()
 `;
-}
 
 /** The same for Node.js, which ends by itself as it would. */
 const NODE = `
@@ -287,6 +279,6 @@ export function parkedProgram(language: Language): ProgramFile {
 }
 
 /** The program of a zygote of Python. */
-export function zygoteProgram(architecture: Architecture): ProgramFile {
-  return { name: NAME, content: Buffer.from(zygoteText(architecture), 'utf8') };
+export function zygoteProgram(): ProgramFile {
+  return { name: NAME, content: Buffer.from(ZYGOTE, 'utf8') };
 }

@@ -1,7 +1,15 @@
 import type { Architecture } from '../base/architecture.ts';
 import type { SyscallSettings } from '../recipe/recipe.ts';
 import { CLONE_PROCESS_RULE } from './argument-rules.ts';
-import { argumentOffset, AUDIT_ARCHITECTURE, BPF, DATA_OFFSET, encodeProgram, INSTRUCTION_BYTES, RETURN } from './bpf.ts';
+import {
+  argumentOffset,
+  AUDIT_ARCHITECTURE,
+  BPF,
+  DATA_OFFSET,
+  encodeProgram,
+  INSTRUCTION_BYTES,
+  RETURN,
+} from './bpf.ts';
 import { compileFilter } from './filter-compiler.ts';
 import { compilePolicy } from './policy.ts';
 import { ALLOW, type SyscallRule } from './syscall-rule.ts';

@@ -69,8 +69,9 @@ export async function startZygote({ plan, cellPath, socket }: ZygoteRequest): Pr
     await end();
     throw refused(await cell.records);
   }
-  const died = gone.then(() => {
+  const died = gone.then((): undefined => {
     state.isAlive = false;
+    return undefined;
   });
   const fork = async (berthPlan: LaunchPlan): Promise<ParkedCell> => {
     const id = randomBytes(ID_LENGTH / 2).toString('hex');

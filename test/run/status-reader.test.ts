@@ -40,6 +40,7 @@ describe('readStatus()', () => {
       wallMicros: 20_000,
       usageMicros: 700,
       beforeMicros: 900,
+      anomaly: undefined,
       denied: [
         { auditArch: 3_221_225_534, nr: 142, count: 3 },
         { auditArch: 3_221_225_534, nr: -1, count: 1 },
