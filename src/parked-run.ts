@@ -80,7 +80,7 @@ export async function zygotePlan(kind: WarmKind, context: PipelineContext): Prom
   return {
     ...plan,
     program,
-    arguments: withProgram(plan.arguments, kind.language, program.name),
+    arguments: [...withProgram(plan.arguments, kind.language, program.name), ...kind.modules],
     // More than one thread could not be forked.
     environment: { ...plan.environment, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
     filter: zygoteFilter(manifest.sandbox.syscalls, image.architecture),
@@ -111,13 +111,13 @@ function standInRequest({ request, language }: WarmKind): RunRequest {
 }
 
 /** The same, with the program that waits. What it uses of the processor before the run does not count against the run. */
-function parkedPlan(plan: LaunchPlan, { language }: WarmKind): LaunchPlan {
+function parkedPlan(plan: LaunchPlan, { language, modules }: WarmKind): LaunchPlan {
   const program = parkedProgram(language);
   const more = PARKED_CPU_MS / 1000;
   return {
     ...plan,
     program,
-    arguments: withProgram(plan.arguments, language, program.name),
+    arguments: [...withProgram(plan.arguments, language, program.name), ...modules],
     resourceLimits: plan.resourceLimits.map(({ resource, soft, hard }) =>
       resource === 'cpu' ? { resource, soft: soft + more, hard: hard + more } : { resource, soft, hard },
     ),

@@ -26,6 +26,7 @@ export interface WarmPoolSettings {
 export interface PoolKindState extends StockState {
   readonly image: { readonly name: string; readonly digest: Digest };
   readonly language: WarmKind['language'];
+  readonly modules: readonly string[];
   /** Undefined where interpreters are started for each cell. */
   readonly zygote: ZygoteHomeState | undefined;
 }
@@ -184,7 +185,13 @@ async function closeKept({ stock, zygotes }: Kept): Promise<void> {
 
 function stateOf({ kind, stock, zygotes }: Kept): PoolKindState {
   const { name, diffId } = kind.request.image;
-  return { image: { name, digest: diffId }, language: kind.language, ...stock.state(), zygote: zygotes?.state() };
+  return {
+    image: { name, digest: diffId },
+    language: kind.language,
+    modules: kind.modules,
+    ...stock.state(),
+    zygote: zygotes?.state(),
+  };
 }
 
 const CLOCK: StockClock = {
