@@ -67,6 +67,20 @@ int berth_connect(const struct plan *plan)
 	return connect_as(plan, '3', STATUS_DESCRIPTOR, -1);
 }
 
+int berth_release_stdio(void)
+{
+	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (nothing < 0)
+		return -1;
+	for (int i = 0; i < 3; i++) {
+		if (dup3(nothing, i, O_CLOEXEC) < 0)
+			return -1;
+	}
+	system_close(nothing);
+	return 0;
+}
+
 /* What is made from here on lives where the zygote's processes can go to. */
 int berth_enter(const struct berth *berth)
 {

@@ -66,6 +66,8 @@ struct message;
 
 /* Connects stdio.  0, or -1 and errno. */
 int berth_connect(const struct plan *plan);
+/* The relays have their own: so the caller sees the end of each in time. */
+int berth_release_stdio(void);
 /* Goes where the berth's processes are to be.  0, or -1 and errno. */
 int berth_enter(const struct berth *berth);
 /*

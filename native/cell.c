@@ -278,7 +278,8 @@ static int start_init(void)
 	system_close(inside.root_tree);
 	if (plan.berth_socket != NULL) {
 		keep_for_program();
-		return pid < 0 ? -1 : berth_admit(&keeper, pid);
+		return pid < 0 || berth_release_stdio() < 0 ?
+			-1 : berth_admit(&keeper, pid);
 	}
 	system_close(inside.park);
 	for (int i = 0; i < 3; i++)
@@ -427,6 +428,10 @@ static int finish(void)
 	records = status_records(&length);
 	/* Nobody may be there to be told; the run is over either way. */
 	if (system_write(STATUS_DESCRIPTOR, records, length) < 0)
+		return STATUS_FAILED;
+	/* That this is all is known before this process has gone. */
+	if (shutdown(STATUS_DESCRIPTOR, SHUT_WR) < 0 && errno != ENOTSOCK &&
+	    errno != ENOTCONN)
 		return STATUS_FAILED;
 	return exit_status();
 }

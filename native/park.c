@@ -17,7 +17,7 @@
 #define WORDS_LARGEST 131072u
 #define DISCARDED 65536
 
-static unsigned char job_bytes[PLAN_LARGEST];
+static unsigned char job_bytes[sizeof(uint32_t) + PLAN_LARGEST];
 static struct plan job;
 
 int park_open(struct park *park, bool is_zygote, int *guest)
@@ -68,6 +68,28 @@ void park_hear_guest(struct keeper *keeper)
 		park_begin(keeper);
 }
 
+/* As soon as all of it is there: its sender may take its time to end. */
+static void take_job(struct keeper *keeper)
+{
+	struct park *park = &keeper->park;
+	const unsigned char *bytes = job_bytes + sizeof(uint32_t);
+	uint32_t length;
+
+	if (park->length < sizeof(length))
+		return;
+	memcpy(&length, job_bytes, sizeof(length));
+	if (park->length < sizeof(length) + length && length <= PLAN_LARGEST)
+		return;
+	end(&park->job);
+	if (park->length != sizeof(length) + length ||
+	    plan_decode_job(bytes, length, &job) != PLAN_OK) {
+		keeper_fail(keeper, STEP_PLAN, EINVAL);
+		return;
+	}
+	park->has_job = true;
+	park_begin(keeper);
+}
+
 void park_hear_job(struct keeper *keeper)
 {
 	struct park *park = &keeper->park;
@@ -82,22 +104,19 @@ void park_hear_job(struct keeper *keeper)
 	if (length < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (length > 0) {
+		/* From here on it is the run that takes time. */
+		if (park->length == 0)
+			keeper->began = system_now();
 		park->length += (size_t)length;
-		if (park->length == sizeof(job_bytes))
-			keeper_fail(keeper, STEP_PLAN, EFBIG);
+		take_job(keeper);
 		return;
 	}
 	end(&park->job);
-	/* No job will come. */
+	/* No job will come, or no more of it. */
 	if (length < 0 || park->length == 0)
 		keeper_end(keeper, CAUSE_CANCELLED);
-	else if (plan_decode_job(job_bytes, park->length, &job) != PLAN_OK)
-		keeper_fail(keeper, STEP_PLAN, EINVAL);
 	else
-		park->has_job = true;
-	/* From here on it is the run that takes time. */
-	keeper->began = system_now();
-	park_begin(keeper);
+		keeper_fail(keeper, STEP_PLAN, EINVAL);
 }
 
 /* What packages print while they are imported is nobody's output. */
@@ -229,5 +248,4 @@ void park_begin(struct keeper *keeper)
 		keeper_fail(keeper, STEP_EXEC, E2BIG);
 	/* One that does not listen any more ends, which init will tell. */
 	end(&park->guest);
-	end(&park->run);
 }

@@ -14,8 +14,8 @@
  * A cell that is made before there is a program for it (PLAN_PARK).  The
  * plan's program prepares itself, writes one byte to descriptor 7, and reads
  * from it.  The keeper tells its caller by the record `parked`, and waits for
- * a job on its own descriptor 7: a plan in which only the program, arguments,
- * variables and limits are looked at.  The job's program takes the place of
+ * a job on its own descriptor 7: its length (u32), and a plan in which only the
+ * program, arguments, variables and limits are looked at.  The job's program takes the place of
  * the plan's in the cell; its words are sent to the waiting one:
  *
  *	u32 arguments, u32 variables, and so many strings, each with its NUL
@@ -26,7 +26,8 @@
 struct park {
 	int guest;		/* our end of the link; -1: none, or ended */
 	int job;		/* -1: none, or read to its end */
-	int run;		/* /run of the cell, to be written to */
+	int run;		/* /run of the cell, to be written to; kept, since
+				 * to close it takes longer than a short run */
 	bool is_ready;		/* somebody waits at the other end */
 	bool has_job;
 	size_t length;		/* bytes of the job that have come */

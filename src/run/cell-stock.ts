@@ -64,13 +64,19 @@ export class CellStock<T extends Stocked> {
     for (const [stocked, since] of this.#waiting) {
       this.#waiting.delete(stocked);
       if (stocked.isWaiting() && since >= oldest) {
-        this.#refill();
+        void this.#refillSoon();
         return stocked;
       }
       this.#dismiss(stocked);
     }
-    this.#refill();
+    void this.#refillSoon();
     return undefined;
+  }
+
+  /** Whoever has taken one goes first. */
+  async #refillSoon(): Promise<void> {
+    await this.#request.clock.wait(0, this.#closing.signal);
+    this.#refill();
   }
 
   /** Settles when as many wait as should, or one could not be made. */

@@ -218,7 +218,7 @@ export function encodePlan(plan: LaunchPlan): Uint8Array {
 export function encodeJob({ arguments: words, environment, limits, program }: Job): Uint8Array {
   const variables = Object.entries(environment).map(([name, value]) => variableText(name, value));
   checkStrings([...words, ...variables]);
-  return boundedPlan(
+  const job = boundedPlan(
     Buffer.concat([
       Buffer.from(MAGIC, 'latin1'),
       ...words.map((argument, index) => record(TAG.argument, text(`argument ${index}`, argument))),
@@ -227,6 +227,7 @@ export function encodeJob({ arguments: words, environment, limits, program }: Jo
       record(TAG.limits, limitsBytes(limits)),
     ]),
   );
+  return Buffer.concat([uint32(job.length), job]);
 }
 
 /** Whether the words of a job can be sent to a parked cell. */

@@ -29,21 +29,24 @@ const PARKED = 'parked\n';
 export function parkCell(plan: LaunchPlan, cellPath: string): ParkedCell {
   const bytes = encodePlan({ ...plan, isParked: true });
   const child = spawnCell(cellPath, ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'ignore', 'ignore', 'pipe']);
+  const parked = readiness(duplexOf(child, 4));
   const cell = cellProcess(child);
   send(duplexOf(child, 3), bytes);
-  return parkedCell({ cell, gone: exitOf(child), plan, cellPath });
+  return parkedCell({ cell, parked, gone: exitOf(child), plan, cellPath });
 }
 
 /** A launcher that has been asked to park a cell. */
 export interface ParkParts {
   readonly cell: CellProcess;
+  /** `readiness` of its status records. */
+  readonly parked: Promise<boolean>;
   /** Settles when it has ended, before all that it has said must be read. */
   readonly gone: Promise<void>;
   readonly plan: LaunchPlan;
   readonly cellPath: string;
 }
 
-export function parkedCell({ cell, gone, plan, cellPath }: ParkParts): ParkedCell {
+export function parkedCell({ cell, parked, gone, plan, cellPath }: ParkParts): ParkedCell {
   // Whoever begins or discards it is told.
   cell.ended.catch(() => undefined);
   cell.records.catch(() => undefined);
@@ -54,7 +57,7 @@ export function parkedCell({ cell, gone, plan, cellPath }: ParkParts): ParkedCel
     return false;
   };
   ended.then(end, end);
-  const ready = Promise.race([readiness(cell.status), ended]).then((answer) => {
+  const ready = Promise.race([parked, ended]).then((answer) => {
     state.isWaiting = answer;
     return answer;
   });
@@ -79,7 +82,7 @@ export function exitOf(cell: ChildProcess): Promise<void> {
   });
 }
 
-/** Whether the first record, before all others by long, says that a cell waits. */
+/** Whether the first record, before all others by long, says that a cell waits. Asked before anybody reads the records. */
 export function readiness(status: Readable | undefined): Promise<boolean> {
   return new Promise((resolve) => {
     let text = '';

@@ -50,6 +50,7 @@ export async function startZygote({ plan, cellPath, socket }: ZygoteRequest): Pr
   await listening(server, socket);
   const bytes = encodePlan({ ...plan, isParked: true, isZygote: true });
   const child = spawnCell(cellPath, ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', 'ignore', 'ignore', 'pipe']);
+  const parked = readiness(duplexOf(child, 4));
   const cell = cellProcess(child);
   send(duplexOf(child, 3), bytes);
   const gone = exitOf(child);
@@ -64,7 +65,7 @@ export async function startZygote({ plan, cellPath, socket }: ZygoteRequest): Pr
   cell.job?.on('error', () => {
     state.isAlive = false;
   });
-  const isReady = await Promise.race([readiness(cell.status), gone.then(() => false)]);
+  const isReady = await Promise.race([parked, gone.then(() => false)]);
   if (!isReady) {
     await end();
     throw refused(await cell.records);
@@ -136,7 +137,8 @@ function berthCell(sockets: ReadonlyMap<string, Socket>, plan: LaunchPlan, cellP
   if (stdin === undefined || stdout === undefined || stderr === undefined || status === undefined) {
     throw new Error('unreachable: all four came');
   }
-  const ended = Promise.all([stdout, stderr, status].map(closed)).then(() => undefined);
+  const over = endOf(status);
+  const parked = readiness(status);
   const cell: CellProcess = {
     stdin,
     stdout,
@@ -145,24 +147,18 @@ function berthCell(sockets: ReadonlyMap<string, Socket>, plan: LaunchPlan, cellP
     outputs: undefined,
     contents: undefined,
     job: stdout,
-    ended,
+    // When it has said everything, nothing of the cell is left.
+    ended: over,
     records: statusRecords(status),
     // Its launcher is no child of ours; the end of the status socket ends the run.
     kill: () => {
       status.end();
     },
   };
-  return parkedCell({ cell, gone: closedByOther(status), plan, cellPath });
+  return parkedCell({ cell, parked, gone: over, plan, cellPath });
 }
 
-function closed(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    if (socket.closed) resolve();
-    socket.once('close', () => resolve());
-  });
-}
-
-function closedByOther(socket: Socket): Promise<void> {
+function endOf(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
     socket.once('end', () => resolve());
     socket.once('close', () => resolve());
