@@ -25,6 +25,7 @@ enum message_kind {
  */
 #define HANDED_OVER 5
 #define HANDED_OVER_LEAST 3
+#define HANDED_OVER_REST (HANDED_OVER - HANDED_OVER_LEAST)
 
 struct message {
 	uint32_t kind;
