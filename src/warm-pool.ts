@@ -45,6 +45,8 @@ export class WarmPool {
   /** By key, the one that was wanted last at the end. */
   readonly #kept = new Map<string, Kept>();
   readonly #manifests = new WeakMap<object, ImageManifest>();
+  /** Stocks of kinds that are not kept any more. */
+  readonly #closing = new Set<Promise<void>>();
   #isOpen = true;
 
   constructor(context: PipelineContext, settings: WarmPoolSettings) {
@@ -72,8 +74,7 @@ export class WarmPool {
   /** Lets go of the cells of all other images; runs go on. */
   async keepOnly(images: ReadonlySet<Digest>): Promise<void> {
     const others = [...this.#kept].filter(([, { kind }]) => !images.has(kind.request.image.diffId));
-    for (const [key] of others) this.#kept.delete(key);
-    await Promise.all(others.map(([, { stock }]) => stock.close()));
+    await Promise.all(others.map(([key, kept]) => this.#drop(key, kept)));
   }
 
   state(): readonly PoolKindState[] {
@@ -84,18 +85,19 @@ export class WarmPool {
   async close(): Promise<void> {
     this.#isOpen = false;
     await this.keepOnly(new Set());
+    await Promise.all(this.#closing);
   }
 
   #startCold(request: RunRequest): Promise<RunningProgram> {
     return startProgram(request, { ...this.#context, now: secondsNow() });
   }
 
-  /** A run that its cell could not begin any more is begun in another one. */
+  /** A run that its cell could not begin any more gets one of its own: others may be as dead. */
   #followed(started: StartedJob, request: RunRequest): RunningProgram {
     let current: Pick<RunningProgram, 'facts' | 'forward'> = started;
     const report = started.report.then(async (told) => {
       if (told !== undefined) return told;
-      const again = await this.start(request);
+      const again = await this.#startCold(request);
       current = again;
       return again.report;
     });
@@ -111,11 +113,13 @@ export class WarmPool {
     const kind = warmKind(request, file, manifest);
     if (!this.#isOpen || kind === undefined) return undefined;
     const { tier } = await cellHost(request.minimumTier ?? manifest.sandbox.minimumTier);
-    if (tier === 'D') return undefined;
+    // Also, it may have been closed meanwhile.
+    if (tier === 'D' || !this.#isOpen) return undefined;
     const kept = this.#kept.get(kind.key) ?? { kind, stock: this.#newStock(kind) };
     this.#kept.delete(kind.key);
     this.#kept.set(kind.key, kept);
-    await this.#dropOldest();
+    const [oldest] = this.#kept;
+    if (oldest !== undefined && this.#kept.size > this.#settings.kinds) void this.#drop(...oldest);
     return kept;
   }
 
@@ -131,11 +135,11 @@ export class WarmPool {
     return new CellStock({ size, makers, make, clock: CLOCK, longestWaitMs: LONGEST_WAIT_MS });
   }
 
-  async #dropOldest(): Promise<void> {
-    const [oldest] = this.#kept;
-    if (oldest === undefined || this.#kept.size <= this.#settings.kinds) return;
-    this.#kept.delete(oldest[0]);
-    await oldest[1].stock.close();
+  #drop(key: string, { stock }: Kept): Promise<void> {
+    this.#kept.delete(key);
+    const closing = stock.close().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+    return closing;
   }
 }
 

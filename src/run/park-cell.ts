@@ -13,9 +13,9 @@ export interface ParkedCell {
   readonly isWaiting: () => boolean;
   /** Settles when its launcher has ended, whoever has used it. */
   readonly gone: Promise<void>;
-  /** Begins the run. A cell that ended in the same moment gives facts without layers: then nothing was run. */
+  /** Begins the run. A cell that cannot, since it has ended, gives facts without layers: then nothing was run. */
   readonly begin: (request: JobRequest) => RunningCell;
-  /** Ends it without a run. Settles with what it was when nothing of it is left. */
+  /** Ends it without a run. Settles with what it was when nothing of it is left; with its output, if it never was ready. */
   readonly discard: () => Promise<CellOutcome>;
 }
 
@@ -49,9 +49,11 @@ export function parkCell(plan: LaunchPlan, cellPath: string): ParkedCell {
     send(duplexOf(cell, 7), encodeJob(job));
     return superviseCell(started, { ...request, plan: { ...plan, limits: job.limits }, cellPath });
   };
+  let ended: Promise<CellOutcome> | undefined;
   const discard = (): Promise<CellOutcome> => {
     isWaiting = false;
-    return endUnused(cell, started, { plan, cellPath });
+    ended ??= endUnused(cell, started, { plan, cellPath });
+    return ended;
   };
   return { ready, isWaiting: () => isWaiting, gone, begin, discard };
 }
