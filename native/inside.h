@@ -43,6 +43,7 @@ static inline enum role role_of(const struct plan *plan)
  */
 #define HANDED_OVER 12
 #define HANDED_OVER_LEAST 3
+#define HANDED_OVER_REST (HANDED_OVER - HANDED_OVER_LEAST)
 /*
  * With a zygote's: its process namespace, a pidfd of main, its user namespace.
  * With MESSAGE_READY: the root of /tmp, what is mounted at /run, the

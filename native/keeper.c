@@ -47,8 +47,9 @@ static void close_all(int *descriptors)
 }
 
 /*
- * Takes a packet and its descriptors: HANDED_OVER of them, or the least, or
- * none; -1 in each place without one.  A packet that did not fit is none of ours: it has no length.
+ * Takes a packet and its descriptors: as many as came, if the least did, or
+ * none; -1 in each place without one.  A packet that did not fit is none of
+ * ours: it has no length.
  */
 static ssize_t receive(int link, struct message *message, int *descriptors)
 {
@@ -81,22 +82,29 @@ static ssize_t receive(int link, struct message *message, int *descriptors)
 	return (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 ? length : 0;
 }
 
-/* What comes after those that every cell hands over, by what the plan has. */
-static bool take_rest(struct keeper *keeper, const int *descriptors)
+/*
+ * What comes after those that every cell hands over, by what the plan has;
+ * what it has not is let go of.  False: something is missing.
+ */
+static bool take_rest(struct keeper *keeper, const int *rest)
 {
 	const struct plan *plan = keeper->plan;
 	bool has_proxy = plan->proxy_socket != NULL;
 	bool has_run = plan->is_parked && plan->place == NULL;
-	const int *next = descriptors + HANDED_OVER_LEAST;
+	int run = has_run ? rest[has_proxy] : -1;
 
-	if ((has_proxy && next[0] < 0) || (has_run && next[has_proxy] < 0))
+	if ((has_proxy && rest[0] < 0) || (has_run && run < 0))
 		return false;
-	bridge_start(&keeper->bridge, has_proxy ? next[0] : -1,
+	if (plan->is_parked && !has_run)
+		run = fcntl(keeper->place.run, F_DUPFD_CLOEXEC, 0);
+	if (plan->is_parked && run < 0)
+		return false;
+	keeper->park.run = run;
+	bridge_start(&keeper->bridge, has_proxy ? rest[0] : -1,
 		     plan->proxy_socket);
-	if (plan->is_parked)
-		keeper->park.run = has_run ? next[has_proxy] :
-			fcntl(keeper->place.run, F_DUPFD_CLOEXEC, 0);
-	return !plan->is_parked || keeper->park.run >= 0;
+	for (int i = has_proxy + has_run; i < HANDED_OVER_REST; i++)
+		system_close(rest[i]);
+	return true;
 }
 
 static void begin_zygote(struct keeper *keeper, const int *descriptors)
@@ -118,13 +126,15 @@ static void take_berth(struct keeper *keeper, const struct message *message,
 }
 
 static void begin_running(struct keeper *keeper, const struct message *message,
-			  const int *descriptors)
+			  int *descriptors)
 {
 	if (keeper->plan->is_zygote && descriptors[0] >= 0) {
 		begin_zygote(keeper, descriptors);
 		return;
 	}
-	if (descriptors[0] < 0 || !take_rest(keeper, descriptors)) {
+	if (descriptors[0] < 0 ||
+	    !take_rest(keeper, descriptors + HANDED_OVER_LEAST)) {
+		close_all(descriptors);
 		keeper_fail(keeper, STEP_LISTENER, EBADF);
 		return;
 	}
@@ -239,13 +249,18 @@ static void hear_status(struct keeper *keeper)
 
 void keeper_fill_rows(const struct keeper *keeper, struct pollfd *rows)
 {
+	bool is_waiting = keeper->plan->is_parked &&
+			  keeper->phase < PHASE_RUNNING;
+
 	rows[ROW_LINK] = (struct pollfd){ keeper->link, POLLIN, 0 };
 	rows[ROW_LISTENER] = (struct pollfd){ keeper->listener, POLLIN, 0 };
 	rows[ROW_SIGNALS] = (struct pollfd){ keeper->signals, POLLIN, 0 };
 	rows[ROW_STATUS] = (struct pollfd){ STATUS_DESCRIPTOR,
 					    keeper->status_events, 0 };
-	rows[ROW_PARK] = (struct pollfd){ keeper->park.guest, POLLIN, 0 };
-	rows[ROW_JOB] = (struct pollfd){ keeper->park.job, POLLIN, 0 };
+	rows[ROW_PARK] = (struct pollfd){ is_waiting ? keeper->park.guest : -1,
+					  POLLIN, 0 };
+	rows[ROW_JOB] = (struct pollfd){ is_waiting ? keeper->park.job : -1,
+					 POLLIN, 0 };
 	rows[ROW_BERTH] = (struct pollfd){ keeper->berth.link, POLLIN, 0 };
 	rows[ROW_DESK] = (struct pollfd){ keeper->berth.desk, POLLIN, 0 };
 	rows[ROW_REGISTRY] = (struct pollfd){ keeper->zygote.registry[0],

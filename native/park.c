@@ -16,6 +16,8 @@
 /* What the words of a job take; larger ones are for cells of their own. */
 #define WORDS_LARGEST 131072u
 #define DISCARDED 65536
+/* A pipe holds no more, unless root made it larger: pipe(7). */
+#define DISCARDS 16
 
 static unsigned char job_bytes[sizeof(uint32_t) + PLAN_LARGEST];
 static struct plan job;
@@ -40,7 +42,10 @@ static void end(int *descriptor)
 	*descriptor = -1;
 }
 
-/* Whatever it says means the same; what it is, its run will show. */
+/*
+ * Its one byte says the same whatever it is.  Any other and the end of the
+ * link say that it will never be a program: it is not waited for.
+ */
 void park_hear_guest(struct keeper *keeper)
 {
 	struct park *park = &keeper->park;
@@ -49,8 +54,12 @@ void park_hear_guest(struct keeper *keeper)
 
 	if (length < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (length <= 0 || park->is_ready) {
-		/* It is about to end, which init will tell. */
+	if (park->is_ready) {
+		keeper_fail(keeper, STEP_EXEC, length > 0 ? EPROTO : EPIPE);
+		return;
+	}
+	if (length <= 0) {
+		/* How it ends, init will tell; the time limit holds. */
 		end(&park->guest);
 		return;
 	}
@@ -119,14 +128,18 @@ void park_hear_job(struct keeper *keeper)
 		keeper_fail(keeper, STEP_PLAN, EINVAL);
 }
 
-/* What packages print while they are imported is nobody's output. */
+/*
+ * What packages print while they are imported is nobody's output.  One that
+ * never stops must not hold us up: what it prints from then on is the run's.
+ */
 static void discard(int descriptor)
 {
 	static unsigned char discarded[DISCARDED];
 
-	while (descriptor >= 0 &&
-	       read(descriptor, discarded, sizeof(discarded)) > 0)
-		;
+	for (int i = 0; i < DISCARDS; i++) {
+		if (read(descriptor, discarded, sizeof(discarded)) <= 0)
+			return;
+	}
 }
 
 /* What is in a berth belongs to its owner, whom it must look as if made by. */
@@ -181,7 +194,7 @@ static bool put_strings(unsigned char *words, size_t *used,
 	return true;
 }
 
-/* The room of the socket is larger, so that a guest cannot make us wait. */
+/* All or nothing, so that a guest cannot make us wait; then our end is over. */
 static int send_words(int guest)
 {
 	static unsigned char words[WORDS_LARGEST];
@@ -196,8 +209,10 @@ static int send_words(int guest)
 	    !put_strings(words, &used, job.variables, job.variable_count))
 		return -1;
 	errno = EAGAIN;
-	return send(guest, words, used, MSG_DONTWAIT | MSG_NOSIGNAL) ==
-	       (ssize_t)used ? 0 : -1;
+	if (send(guest, words, used, MSG_DONTWAIT | MSG_NOSIGNAL) !=
+	    (ssize_t)used)
+		return -1;
+	return shutdown(guest, SHUT_RDWR);
 }
 
 static void take_limits(struct keeper *keeper)
@@ -242,10 +257,37 @@ void park_begin(struct keeper *keeper)
 		keeper_fail(keeper, STEP_CGROUP, errno);
 		return;
 	}
+	if (send_words(park->guest) < 0) {
+		keeper_fail(keeper, STEP_EXEC, errno);
+		return;
+	}
 	clocks_start(keeper);
 	keeper->phase = PHASE_RUNNING;
-	if (send_words(park->guest) < 0 && errno == E2BIG)
-		keeper_fail(keeper, STEP_EXEC, E2BIG);
-	/* One that does not listen any more ends, which init will tell. */
-	end(&park->guest);
+}
+
+/*
+ * The kernel tells the socket of whoever dies without reading all of it, and
+ * nobody but we writes to it: then the words met nobody, and nothing was run.
+ */
+void park_settle(struct keeper *keeper)
+{
+	socklen_t length = sizeof(int);
+	int error = 0;
+
+	if (keeper->park.guest < 0 || keeper->phase != PHASE_OVER ||
+	    keeper->started == 0 || !keeper->has_ended ||
+	    getsockopt(keeper->park.guest, SOL_SOCKET, SO_ERROR, &error,
+		       &length) < 0 || error != ECONNRESET)
+		return;
+	keeper->failed_step = STEP_EXEC;
+	keeper->failed_error = error;
+	keeper->started = 0;
+}
+
+bool park_is_unused(const struct keeper *keeper)
+{
+	const struct park *park = &keeper->park;
+
+	return keeper->plan->is_parked && keeper->started == 0 &&
+	       (park->is_ready || park->has_job);
 }

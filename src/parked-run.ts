@@ -12,6 +12,7 @@ import { cellLimits } from './run/cell-limits.ts';
 import { cellPaths, pathVariables } from './run/cell-start.ts';
 import type { Stocked } from './run/cell-stock.ts';
 import type { CellOutcome } from './run/launch-cell.ts';
+import { errorName } from './run/kernel-names.ts';
 import { fitsParkedCell, programPath, type Job, type LaunchPlan, type ProgramFile } from './run/launch-plan.ts';
 import { parkCell, type ParkedCell } from './run/park-cell.ts';
 import { parkedProgram, zygoteProgram, type Language } from './run/parked-programs.ts';
@@ -32,7 +33,7 @@ export interface ParkedRun extends Stocked {
 }
 
 export interface StartedJob {
-  /** Undefined when the cell had ended in the moment in which it was taken: then nothing was run. */
+  /** Undefined when the cell had ended in the moment in which it was taken: then nothing was run, and nothing was handed on. */
   readonly report: Promise<RunReport | undefined>;
   readonly facts: RunningProgram['facts'];
   readonly forward: RunningProgram['forward'];
@@ -40,6 +41,9 @@ export interface StartedJob {
 
 /** What a program of each language is called where a cell's own words are asked for. */
 const STAND_IN: Readonly<Record<Language, string>> = { python: 'main.py', node: 'main.js' };
+
+/** Characters of what a program says that cannot wait. */
+const LONGEST_REASON = 200;
 
 /** Makes a cell for runs of this kind, by a zygote where that is possible. Throws what `startProgram` would. */
 export async function parkRun(
@@ -155,8 +159,11 @@ function stocked(parts: StockedParts): ParkedRun {
     isWaiting: cell.isWaiting,
     gone: cell.gone,
     discard: async () => {
-      await cell.discard();
-      await network.close();
+      try {
+        return faultOf(await cell.discard());
+      } finally {
+        await network.close();
+      }
     },
     start: (request, file, how) => startJob(parts, { request, file, how }),
   };
@@ -166,6 +173,17 @@ interface JobParts {
   readonly request: RunRequest;
   readonly file: ProgramFile;
   readonly how: StartKind;
+}
+
+/** Why a cell ended that was to wait; its own words are a guest's, so they are cut and made harmless. */
+function faultOf({ facts, stderr }: CellOutcome): string | undefined {
+  const said = stderr.toString('utf8').trim().split('\n').at(-1) ?? '';
+  if (facts.failure !== undefined)
+    return `the step \`${facts.failure.step}\` failed (${errorName(facts.failure.errno)})`;
+  if (facts.end === undefined) return undefined;
+  return said === ''
+    ? `it ended with ${JSON.stringify(facts.end)}`
+    : said.slice(0, LONGEST_REASON).replaceAll(/[^ -~]/g, '?');
 }
 
 function startJob(parts: StockedParts, { request, file, how }: JobParts): StartedJob | undefined {
@@ -186,10 +204,20 @@ function startJob(parts: StockedParts, { request, file, how }: JobParts): Starte
   if (!fitsParkedCell(job)) return undefined;
   const { outcome, forward } = cell.begin({ job, stdio, onOutput, input, signal: cancel });
   const closed = outcome.finally(() => network.close());
-  const report = closed.then((ended) =>
-    hasBegun(ended) ? withEvents(programReport(ended, { request, limits, tier, start: how }), network) : undefined,
-  );
-  return { report, facts: async () => (await outcome).facts, forward };
+  let isForwarded = false;
+  const report = closed.then((ended) => {
+    const isCancelled = ended.facts.cause === 'cancelled' && (isForwarded || cancel?.aborted === true);
+    if (!isCancelled && !hasBegun(ended)) return undefined;
+    return withEvents(programReport(ended, { request, limits, tier, start: how }), network);
+  });
+  return {
+    report,
+    facts: async () => (await outcome).facts,
+    forward: (signal) => {
+      isForwarded = true;
+      forward(signal);
+    },
+  };
 }
 
 /** Layers are told of runs that began, even of those that failed. */

@@ -23,13 +23,13 @@ export const PARKED_CPU_MS = 60_000;
 
 /** The program of a run that a parked cell could begin; undefined: it needs a cell of its own. */
 export function warmProgram(request: RunRequest): ProgramFile | undefined {
-  const { program, stdio, files = [], outputs = [], isTraced, lookup } = request;
+  const { program, stdio, files = [], outputs = [], isTraced, lookup, cancel } = request;
   const isPlain = stdio !== 'inherit' && files.length === 0 && outputs.length === 0;
-  const isCommon = isTraced !== true && lookup === undefined && program.kind === 'file';
-  return isPlain && isCommon ? program.file : undefined;
+  const isCommon = isTraced !== true && lookup === undefined && cancel?.aborted !== true;
+  return isPlain && isCommon && program.kind === 'file' ? program.file : undefined;
 }
 
-/** Undefined where no parked cell could hold the run to its limits. */
+/** Undefined where no parked cell could hold the run to its limits, or the image has not the interpreter for its program. */
 export function warmKind(request: RunRequest, file: ProgramFile, manifest: ImageManifest): WarmKind | undefined {
   const { image, network, minimumTier, proc } = request;
   const own = manifest.sandbox.limits;
@@ -38,11 +38,13 @@ export function warmKind(request: RunRequest, file: ProgramFile, manifest: Image
   const { memoryBytes, processes, tmpBytes, openFiles } = wanted;
   const limits = { ...own, memoryBytes, processes, tmpBytes, openFiles };
   const language = languageOf(file, manifest);
+  if (language === undefined) return undefined;
   const modules = language === 'python' ? neededModules(manifest.sandbox.preimport ?? [], file) : [];
   const key: Json = JSON.parse(
     JSON.stringify([
       image.diffId,
       image.architecture,
+      manifest.sandbox,
       language,
       modules,
       limits,
@@ -51,11 +53,15 @@ export function warmKind(request: RunRequest, file: ProgramFile, manifest: Image
       proc ?? null,
     ]),
   );
-  return { language, modules, limits, request: { image, network, minimumTier, proc }, key: canonicalJson(key) };
+  // The filter too: another version of ours may have compiled another one for the same image.
+  const text = `${canonicalJson(key)} ${manifest.filter}`;
+  return { language, modules, limits, request: { image, network, minimumTier, proc }, key: text };
 }
 
-function languageOf({ name }: ProgramFile, { interpreter }: ImageManifest): Language {
-  return interpreter === undefined || /\.[cm]?js$/.test(name) ? 'node' : 'python';
+/** As `programWords` chooses. */
+function languageOf({ name }: ProgramFile, { interpreter }: ImageManifest): Language | undefined {
+  if (/\.[cm]?js$/.test(name)) return 'node';
+  return interpreter === undefined ? undefined : 'python';
 }
 
 /** How much of a program is looked at for what it imports; more would only be for whoever wants to keep us busy. */

@@ -50,6 +50,8 @@ export class WarmPool {
   /** By key, the one that was wanted last at the end. */
   readonly #kept = new Map<string, Kept>();
   readonly #manifests = new WeakMap<object, ImageManifest>();
+  /** Stocks of kinds that are not kept any more. */
+  readonly #closing = new Set<Promise<void>>();
   #isOpen = true;
 
   constructor(context: PipelineContext, settings: WarmPoolSettings) {
@@ -79,8 +81,7 @@ export class WarmPool {
   /** Lets go of the cells of all other images; runs go on. */
   async keepOnly(images: ReadonlySet<Digest>): Promise<void> {
     const others = [...this.#kept].filter(([, { kind }]) => !images.has(kind.request.image.diffId));
-    for (const [key] of others) this.#kept.delete(key);
-    await Promise.all(others.map(([, other]) => closeKept(other)));
+    await Promise.all(others.map(([key, kept]) => this.#drop(key, kept)));
   }
 
   state(): readonly PoolKindState[] {
@@ -91,6 +92,7 @@ export class WarmPool {
   async close(): Promise<void> {
     this.#isOpen = false;
     await this.keepOnly(new Set());
+    await Promise.all(this.#closing);
   }
 
   /** Where none waits, one that a zygote makes at once; undefined where there is no zygote. */
@@ -110,12 +112,12 @@ export class WarmPool {
     return startProgram(request, this.#now());
   }
 
-  /** A run that its cell could not begin any more is begun in another one. */
+  /** A run that its cell could not begin any more gets one of its own: others may be as dead. */
   #followed(started: StartedJob, request: RunRequest): RunningProgram {
     let current: Pick<RunningProgram, 'facts' | 'forward'> = started;
     const report = started.report.then(async (told) => {
       if (told !== undefined) return told;
-      const again = await this.start(request);
+      const again = await this.#startCold(request);
       current = again;
       return again.report;
     });
@@ -131,12 +133,14 @@ export class WarmPool {
     const kind = warmKind(request, file, manifest);
     if (!this.#isOpen || kind === undefined) return undefined;
     const { tier } = await cellHost(request.minimumTier ?? manifest.sandbox.minimumTier);
-    if (tier === 'D') return undefined;
     const zygotes = this.#kept.has(kind.key) ? undefined : await this.#zygotesFor(kind);
+    // Also, it may have been closed meanwhile.
+    if (tier === 'D' || !this.#isOpen) return undefined;
     const kept = this.#kept.get(kind.key) ?? this.#newKept(kind, zygotes);
     this.#kept.delete(kind.key);
     this.#kept.set(kind.key, kept);
-    await this.#dropOldest();
+    const [oldest] = this.#kept;
+    if (oldest !== undefined && this.#kept.size > this.#settings.kinds) void this.#drop(...oldest);
     return kept;
   }
 
@@ -158,11 +162,15 @@ export class WarmPool {
     return { kind, stock, zygotes };
   }
 
-  async #dropOldest(): Promise<void> {
-    const [oldest] = this.#kept;
-    if (oldest === undefined || this.#kept.size <= this.#settings.kinds) return;
-    this.#kept.delete(oldest[0]);
-    await closeKept(oldest[1]);
+  #drop(key: string, { stock, zygotes }: Kept): Promise<void> {
+    this.#kept.delete(key);
+    // Its zygote is gone when its last run is over: nobody waits for that.
+    const closing = stock.close().finally(() => {
+      this.#closing.delete(closing);
+      void zygotes?.close();
+    });
+    this.#closing.add(closing);
+    return closing;
   }
 }
 
@@ -175,12 +183,6 @@ async function begun<T>(cell: ParkedRun, begin: () => T | undefined): Promise<T 
   } finally {
     if (started === undefined) await cell.discard();
   }
-}
-
-/** Its zygote is gone when its last run is over: nobody waits for that. */
-async function closeKept({ stock, zygotes }: Kept): Promise<void> {
-  await stock.close();
-  void zygotes?.close();
 }
 
 function stateOf({ kind, stock, zygotes }: Kept): PoolKindState {

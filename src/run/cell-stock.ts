@@ -5,8 +5,8 @@ export interface Stocked {
   readonly isWaiting: () => boolean;
   /** Settles when it has ended, whoever has used it. */
   readonly gone: Promise<unknown>;
-  /** Ends it, and settles when nothing of it is left. */
-  readonly discard: () => Promise<unknown>;
+  /** Ends it. Settles when nothing of it is left, with the reason if it had ended by itself. */
+  readonly discard: () => Promise<string | undefined>;
 }
 
 export interface StockRequest<T extends Stocked> {
@@ -38,6 +38,14 @@ export interface StockState {
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
+/** What dies sooner than this could not be had: else it would be made and die without end. */
+const SHORT_LIFE_MS = 1000;
+
+interface Waiting {
+  readonly since: number;
+  /** Ends the wait for it to be too old. */
+  readonly taken: AbortController;
+}
 
 /**
  * Keeps some cells waiting. One that dies, or has waited too long, is replaced; when they cannot be made, the pauses between
@@ -45,9 +53,10 @@ const LONGEST_PAUSE_MS = 60_000;
  */
 export class CellStock<T extends Stocked> {
   readonly #request: StockRequest<T>;
-  /** Since when each waits. */
-  readonly #waiting = new Map<T, number>();
+  readonly #waiting = new Map<T, Waiting>();
   readonly #closing = new AbortController();
+  /** What is being made or ended. */
+  readonly #work = new Set<Promise<void>>();
   #making = 0;
   #failures = 0;
   #lastFailure: string | undefined;
@@ -60,10 +69,9 @@ export class CellStock<T extends Stocked> {
 
   /** One that waits, which is the taker's now; undefined when there is none. Another is made in its place. */
   take(): T | undefined {
-    const oldest = this.#request.clock.now() - this.#request.longestWaitMs;
-    for (const [stocked, since] of this.#waiting) {
-      this.#waiting.delete(stocked);
-      if (stocked.isWaiting() && since >= oldest) {
+    for (const stocked of this.#waiting.keys()) {
+      this.#forget(stocked);
+      if (stocked.isWaiting()) {
         void this.#refillSoon();
         return stocked;
       }
@@ -94,13 +102,15 @@ export class CellStock<T extends Stocked> {
     return { waiting: this.#waiting.size, making, size, failures, lastFailure };
   }
 
-  /** Settles when all that waited are gone. */
+  /** Settles when all that waited, and all that were being made, are gone. */
   async close(): Promise<void> {
     this.#closing.abort();
-    const left = [...this.#waiting.keys()];
-    this.#waiting.clear();
+    for (const stocked of this.#waiting.keys()) {
+      this.#forget(stocked);
+      this.#dismiss(stocked);
+    }
     this.#tell();
-    await Promise.all(left.map((stocked) => stocked.discard()));
+    while (this.#work.size > 0) await Promise.all(this.#work);
   }
 
   #isFilled(): boolean {
@@ -111,7 +121,7 @@ export class CellStock<T extends Stocked> {
     const { size, makers } = this.#request;
     if (this.#isPausing || this.#closing.signal.aborted) return;
     const wanted = Math.min(makers, size - this.#waiting.size) - this.#making;
-    for (let i = 0; i < wanted; i += 1) void this.#makeOne();
+    for (let i = 0; i < wanted; i += 1) this.#follow(this.#makeOne());
   }
 
   async #makeOne(): Promise<void> {
@@ -120,10 +130,9 @@ export class CellStock<T extends Stocked> {
       const made = await this.#request.make();
       const isReady = await made.ready;
       if (isReady) this.#accept(made);
-      else await made.discard();
-      if (!isReady) this.#failed(new Error('it ended before it was ready'));
+      else this.#failed((await made.discard()) ?? 'it ended before it was ready');
     } catch (error) {
-      this.#failed(error);
+      this.#failed(reasonOf(error));
     }
     this.#making -= 1;
     this.#refill();
@@ -137,25 +146,42 @@ export class CellStock<T extends Stocked> {
       this.#dismiss(made);
       return;
     }
-    this.#waiting.set(made, this.#request.clock.now());
+    const { clock, longestWaitMs } = this.#request;
+    const waiting = { since: clock.now(), taken: new AbortController() };
+    this.#waiting.set(made, waiting);
     const replace = (): void => {
-      if (!this.#waiting.delete(made)) return;
+      if (!this.#forget(made)) return;
+      if (clock.now() < waiting.since + SHORT_LIFE_MS) this.#failed('it ended as soon as it was ready');
       this.#dismiss(made);
       this.#refill();
     };
     made.gone.then(replace, replace);
+    clock.wait(longestWaitMs, waiting.taken.signal).then(replace, replace);
+  }
+
+  /** False when it is not among those that wait any more. */
+  #forget(stocked: T): boolean {
+    this.#waiting.get(stocked)?.taken.abort();
+    return this.#waiting.delete(stocked);
   }
 
   /** Nobody waits for it to be gone; what goes wrong is told by `state`. */
   #dismiss(stocked: T): void {
-    stocked.discard().catch((error: unknown) => {
+    const ended = stocked.discard().catch((error: unknown) => {
       this.#lastFailure = reasonOf(error);
     });
+    this.#follow(ended.then(() => undefined));
   }
 
-  #failed(error: unknown): void {
+  /** Of work that does not fail. */
+  #follow(work: Promise<void>): void {
+    this.#work.add(work);
+    void work.then(() => this.#work.delete(work));
+  }
+
+  #failed(reason: string): void {
     this.#failures += 1;
-    this.#lastFailure = reasonOf(error);
+    this.#lastFailure = reason;
     if (!this.#isPausing) void this.#pause();
   }
 

@@ -12,9 +12,9 @@ export interface ParkedCell {
   readonly isWaiting: () => boolean;
   /** Settles when its launcher has ended, whoever has used it. */
   readonly gone: Promise<void>;
-  /** Begins the run, once it is ready. A cell that ended in the same moment gives facts without layers: then nothing was run. */
+  /** Begins the run, once it is ready. A cell that cannot, since it has ended, gives facts without layers: then nothing was run. */
   readonly begin: (request: JobRequest) => RunningCell;
-  /** Ends it without a run. Settles with what it was when nothing of it is left. */
+  /** Ends it without a run. Settles with what it was when nothing of it is left; with its output, if it never was ready. */
   readonly discard: () => Promise<CellOutcome>;
 }
 
@@ -66,10 +66,12 @@ export function parkedCell({ cell, parked, gone, plan, cellPath }: ParkParts): P
     send(cell.job, encodeJob(job));
     return superviseCell(cell, { ...request, plan: { ...plan, limits: job.limits }, cellPath });
   };
+  let unused: Promise<CellOutcome> | undefined;
   const discard = (): Promise<CellOutcome> => {
     state.isWaiting = false;
     cell.status?.end();
-    return superviseCell(cell, { plan, cellPath, stdio: 'capture' }).outcome;
+    unused ??= superviseCell(cell, { plan, cellPath, stdio: 'capture' }).outcome;
+    return unused;
   };
   return { ready, isWaiting: () => state.isWaiting, gone, begin, discard };
 }

@@ -5,12 +5,25 @@ const NAME = '.parked';
 
 /**
  * What a parked Python does: imports the modules that its arguments name, goes once through what every program goes through,
- * says that it is ready, and becomes the program that it is sent the words of (native/park.h), as `python FILE` would run it:
- * a module `__main__` of its own, tracebacks from its own file on, exit status, SystemExit, threads, atexit, and what is
- * deleted with the main module. It leaves without tearing down the interpreter, of which nothing outside would be seen.
+ * says that it is ready, and becomes the program that it is sent the words of (native/park.h). That is run by the function of
+ * CPython that runs `python FILE`, so that errors of syntax, tracebacks, hooks and SystemExit are what they always are; source:
+ * Python/pythonrun.c. At the end, what would be seen outside is done in the interpreter's order (Py_FinalizeEx): threads are
+ * waited for, atexit, streams, what the main module alone holds, C's own buffers. The rest is left to the end of the process.
+ * Where anything is out of the ordinary, such as a stream that cannot be written, the interpreter ends by itself.
+ *
+ * What a program can see of it: one frame below its own, modules that are loaded already, processor time that was used before
+ * its start, and the source line of an error in a `__del__` at the end. What modules, and not the program, hold is not deleted.
  */
 const PYTHON_PARTS = `
-import sys
+import atexit, builtins, ctypes, gc, os, sys, time
+
+# What the program replaces is not what ends it.
+exit_now, collect = os._exit, gc.collect
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+libc.fopen.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
+run_file = ctypes.pythonapi.PyRun_SimpleFileExFlags
+run_file.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]
 
 def prepare(modules):
     import importlib, linecache, traceback
@@ -21,9 +34,12 @@ def prepare(modules):
     except ValueError as error:
         ''.join(traceback.format_exception(type(error), error, error.__traceback__))
     linecache.clearcache()
+    libc.fflush(None)
+    # What is there now stays, and need not be looked at when the program's own is collected.
+    gc.collect()
+    gc.freeze()
 
 def await_job():
-    import os
     os.write(7, b'.')
     chunks = []
     while chunk := os.read(7, 131072):
@@ -36,8 +52,12 @@ def await_job():
     words = [os.fsdecode(word) for word in job[8:].split(b'\\0')[:-1]]
     return words[:counts[0]], words[counts[0]:]
 
+def take_words(words):
+    if hasattr(sys, 'orig_argv'):
+        sys.orig_argv[:] = words
+    sys.argv[:] = words[3:]
+
 def take_variables(variables):
-    import os
     own = dict(variable.split('=', 1) for variable in variables)
     for name in [name for name in os.environ if name not in own]:
         del os.environ[name]
@@ -45,96 +65,60 @@ def take_variables(variables):
         if os.environ.get(name) != value:
             os.environ[name] = value
     if 'TZ' in own:
-        import time
         time.tzset()
 
 def rehearse():
     # What every program makes the interpreter do for the first time costs it half of a short run.
-    import atexit, gc, os
-    main = make_main(os.devnull)
-    with open(os.devnull, 'rb') as file:
-        file.read()
-    exec(compile('import sys\\nprint(end="", flush=True)', '<warm>', 'exec', dont_inherit=True), main.__dict__)
+    name = os.fsencode(os.devnull)
+    make_main()
+    run_file(libc.fopen(name, b'rb'), name, 1, None)
+    exec(compile('import sys\\nprint(end="", flush=True)', '<warm>', 'exec', dont_inherit=True), {})
     take_variables([name + '=' + value for name, value in os.environ.items()])
-    main.__dict__.clear()
-    flush()
-    gc.collect()
+    del sys.modules['__main__']
+    collect()
 
-def make_main(path):
-    import builtins
-    from importlib.machinery import SourceFileLoader
+def make_main():
     main = type(sys)('__main__')
-    main.__dict__.update(
-        __builtins__=builtins, __file__=path, __cached__=None, __loader__=SourceFileLoader('__main__', path))
+    main.__builtins__ = builtins
     sys.modules['__main__'] = main
-    return main
 
-def run(path, namespace):
-    try:
-        with open(path, 'rb') as file:
-            source = file.read()
-        exec(compile(source, path, 'exec', dont_inherit=True), namespace)
-        return 0
-    except SystemExit as end:
-        return status_of(end.code)
-    except BaseException as error:
-        rest = error.__traceback__.tb_next
-        sys.excepthook(type(error), error.with_traceback(rest), rest)
-        return 'interrupt' if isinstance(error, KeyboardInterrupt) else 1
+def flush(*streams):
+    for stream in streams:
+        if stream is not None and not stream.closed:
+            stream.flush()
 
-def status_of(code):
-    if code is None:
-        return 0
-    if isinstance(code, int):
-        return code & 255
-    flush()
-    print(code, file=sys.stderr)
-    return 1
-
-def flush():
-    is_good = True
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None and not stream.closed:
-                stream.flush()
-        except Exception:
-            is_good = False
-    return is_good
-
-def leave(main, status):
-    import atexit, gc, os
+def leave(status):
     threading = sys.modules.get('threading')
     if threading is not None:
         threading._shutdown()
     atexit._run_exitfuncs()
-    is_good = flush()
-    sys.modules.pop('__main__', None)
-    main.__dict__.clear()
-    gc.collect()
-    is_good = flush() and is_good
-    if status == 'interrupt':
-        import signal
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
-        status = 130
-    os._exit(status if is_good or status else 120)
+    flush(sys.stdout, sys.stderr)
+    del sys.modules['__main__']
+    collect()
+    flush(sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    libc.fflush(None)
+    exit_now(status)
 
-def become_program():
-    words, variables = await_job()
-    take_variables(variables)
-    path = words[3]
-    if hasattr(sys, 'orig_argv'):
-        sys.orig_argv[:] = words
-    sys.argv[:] = words[3:]
-    main = make_main(path)
-    leave(main, run(path, main.__dict__))
+`;
+
+const BECOME_PROGRAM = `
+words, variables = await_job()
+take_words(words)
+take_variables(variables)
+make_main()
+status = -run_file(libc.fopen(os.fsencode(sys.argv[0]), b'rb'), os.fsencode(sys.argv[0]), 1, None)
+# After a KeyboardInterrupt the interpreter itself ends by SIGINT.
+if status == 0 or getattr(sys, 'last_type', None) is not KeyboardInterrupt:
+    try:
+        leave(status)
+    except BaseException:
+        raise SystemExit(status)
 `;
 
 const PYTHON = `${PYTHON_PARTS}
 prepare(sys.argv[1:])
 rehearse()
-become_program()
-`;
+${BECOME_PROGRAM}`;
 
 /**
  * What a zygote does: the same until it is ready, and then, for each request of a berth's keeper (native/berth.h), it forks a
@@ -257,8 +241,7 @@ def be_zygote():
             pass
 
 be_zygote()
-become_program()
-`;
+${BECOME_PROGRAM}`;
 
 /** The same for Node.js, which ends by itself as it would. */
 const NODE = `
@@ -282,7 +265,9 @@ for (const name of Object.keys(process.env)) if (!own.has(name)) delete process.
 for (const [name, value] of own) process.env[name] = value;
 process.argv.splice(0, Infinity, words[0], ...words.slice(1, count));
 delete require.cache[__filename];
-require('node:module').runMain();
+const { runMain } = require('node:module');
+// Bound, and not from here: so no frame of this file is below the program's.
+process.nextTick(runMain.bind(require('node:module')));
 `;
 
 export type Language = 'python' | 'node';
