@@ -23,6 +23,7 @@
  *		reader goes, the run ends.
  *   5		Files that the run leaves (frames.h), when the plan asks.
  *   6		Contents of the files that the plan places (inputs.h).
+ *   7		The job of a cell that is made before it has one (park.h).
  *   link	SEQPACKET between keeper and init (inside.h).  Each takes the
  *		end of the other there as its own end.
  *   listener	Main's seccomp notifications.  Main and init share one table
@@ -49,6 +50,7 @@
 #include "inputs.h"
 #include "keeper.h"
 #include "probe.h"
+#include "berth.h"
 #include "status.h"
 #include "system.h"
 
@@ -84,20 +86,7 @@ static const uint64_t namespaces[] = {
 static unsigned char plan_bytes[PLAN_LARGEST + 1];
 static struct plan plan;
 static struct inside inside;
-static struct keeper keeper = {
-	.uid_lock = -1,
-	.signals = -1,
-	.link = -1,
-	.init_pidfd = -1,
-	.main_pidfd = -1,
-	.listener = -1,
-	.tmp = -1,
-	.place = { .folder = -1, .tmp = -1, .run = -1 },
-	.bridge = { .listener = -1 },
-	.input = { .from = -1, .to = -1 },
-	.output = { .from = -1, .to = -1 },
-	.errors = { .from = -1, .to = -1 },
-};
+static struct keeper keeper;
 
 static int read_plan(void)
 {
@@ -122,7 +111,7 @@ static int read_plan(void)
 }
 
 /*
- * Descriptors 0 to 6 must be taken, so that nothing of ours gets one of those
+ * Descriptors 0 to 7 must be taken, so that nothing of ours gets one of those
  * numbers; signals must wait, so that none kills the keeper before it cleans
  * up; a stopped keeper would keep no time.
  */
@@ -131,11 +120,12 @@ static int prepare_process(void)
 	static const int ignored[] = { SIGPIPE, SIGTTIN, SIGTTOU, SIGTSTP };
 	static const int forwarded[] = {
 		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+		SIGCHLD,	/* of a zygote's keeper: its others */
 	};
 	sigset_t all, some;
 	struct stat status;
 
-	for (int i = 0; i <= INPUTS_DESCRIPTOR; i++) {
+	for (int i = 0; i <= PARK_DESCRIPTOR; i++) {
 		if (fcntl(i, F_GETFD) < 0 &&
 		    (i == STATUS_DESCRIPTOR || open("/dev/null", O_RDWR) != i))
 			return -1;
@@ -213,7 +203,60 @@ static void describe_inside(int link)
 	inside.place = is_placed ? keeper.place.path : NULL;
 	inside.tmp_tree = is_placed ? keeper.place.tmp : -1;
 	inside.proxy = -1;
+	inside.run_tree = -1;
 	inside.link = link;
+}
+
+static int open_park(void)
+{
+	inside.park = -1;
+	if (!plan.is_parked)
+		return 0;
+	if (park_open(&keeper.park, plan.is_zygote, &inside.park) < 0)
+		return -1;
+	if (plan.berth_socket != NULL && berth_open_links(&keeper.berth) < 0)
+		return -1;
+	return plan.is_zygote ?
+		pipe2(keeper.zygote.registry, O_CLOEXEC) : 0;
+}
+
+/* What a berth's program gets is kept for it. */
+static void keep_for_program(void)
+{
+	keeper.berth.guest_park = inside.park;
+	for (int i = 0; i < 3; i++)
+		keeper.berth.guest_stdio[i] = inside.stdio[i];
+}
+
+/* Else init could not see that its keeper has gone. */
+static void be_init(void)
+{
+	system_close(keeper.link);
+	system_close(keeper.park.guest);
+	system_close(keeper.berth.link);
+	init_live(&inside);
+}
+
+static pid_t clone_init(int cgroup)
+{
+	uint64_t flags = namespaces[plan.tier];
+
+	if (plan.is_host_network)
+		flags &= ~(uint64_t)CLONE_NEWNET;
+	if (plan.berth_socket != NULL)
+		return berth_clone(&keeper.berth, flags, &keeper.init_pidfd,
+				  be_init);
+	return system_clone_into(flags, &keeper.init_pidfd, cgroup);
+}
+
+/* Before the rights to it are gone. */
+static int open_root(void)
+{
+	inside.root_tree = -1;
+	if (plan.berth_socket == NULL || plan.tier != TIER_A)
+		return 0;
+	inside.root_tree = root_prepare_tree(plan.root);
+	return inside.root_tree < 0 ? -1 : 0;
 }
 
 static int start_init(void)
@@ -221,22 +264,24 @@ static int start_init(void)
 	int link[2], cgroup;
 	pid_t pid;
 
-	if (open_cgroup(&cgroup) < 0 || make_pipes(link) < 0)
+	if (open_cgroup(&cgroup) < 0 || make_pipes(link) < 0 ||
+	    open_park() < 0 || open_root() < 0)
 		return -1;
 	keeper.link = link[0];
 	describe_inside(link[1]);
-	pid = system_clone_into(plan.is_host_network ?
-				namespaces[plan.tier] & ~(uint64_t)CLONE_NEWNET :
-				namespaces[plan.tier],
-				&keeper.init_pidfd, cgroup);
-	if (pid == 0) {
-		/* Else init could not see that its keeper has gone. */
-		system_close(link[0]);
-		init_live(&inside);
-	}
+	pid = clone_init(cgroup);
+	if (pid == 0)
+		be_init();
 	keeper.init_pid = pid;
 	system_close(link[1]);
 	system_close(cgroup);
+	system_close(inside.root_tree);
+	if (plan.berth_socket != NULL) {
+		keep_for_program();
+		return pid < 0 || berth_release_stdio() < 0 ?
+			-1 : berth_admit(&keeper, pid);
+	}
+	system_close(inside.park);
 	for (int i = 0; i < 3; i++)
 		system_close(inside.stdio[i]);
 	return pid < 0 ? -1 : 0;
@@ -303,6 +348,22 @@ static void set_up(void)
 		fail(STEP_NAMESPACES);
 }
 
+static void set_up_berth(const unsigned char *bytes, size_t length)
+{
+	errno = EINVAL;
+	if (plan_decode(bytes, length, &plan) != PLAN_OK)
+		fail(STEP_PLAN);
+	else if (berth_connect(&plan) < 0 || prepare_process() < 0)
+		fail(STEP_DESCRIPTORS);
+	else if (take_identity() < 0)
+		fail(STEP_IDENTITY_LOCK);
+	else if (plan.cpu_file != NULL &&
+		 cgroup_create(&keeper.cgroup, &plan) < 0)
+		fail(STEP_CGROUP);
+	else if (berth_enter(&keeper.berth) < 0 || start_init() < 0)
+		fail(STEP_NAMESPACES);
+}
+
 static int exit_status(void)
 {
 	int status = keeper.end.wait_status;
@@ -314,11 +375,33 @@ static int exit_status(void)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static int run(void)
+/* Also of what another run has left of it in this process before a fork. */
+static void reset_keeper(void)
 {
-	const char *records;
-	size_t length;
+	memset(&keeper, 0, offsetof(struct keeper, input));
+	keeper.uid_lock = -1;
+	keeper.signals = -1;
+	keeper.link = -1;
+	keeper.init_pidfd = -1;
+	keeper.main_pidfd = -1;
+	keeper.listener = -1;
+	keeper.tmp = -1;
+	keeper.place = (struct place){ .folder = -1, .tmp = -1, .run = -1 };
+	keeper.park = (struct park){ .guest = -1, .job = -1, .run = -1 };
+	keeper.berth = (struct berth){
+		.zygote = -1, .desk = -1, .registry = -1, .link = -1,
+		.guest_link = -1, .guest_park = -1,
+	};
+	zygote_open(&keeper.zygote);
+	relay_reset(&keeper.input);
+	relay_reset(&keeper.output);
+	relay_reset(&keeper.errors);
+	keeper.bridge.listener = -1;
+}
 
+static void begin(void)
+{
+	reset_keeper();
 	keeper.began = system_now();
 	keeper.plan = &plan;
 	keeper.processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -327,7 +410,13 @@ static int run(void)
 	status_key("cell");
 	status_word(VERSION);
 	status_end();
-	set_up();
+}
+
+static int finish(void)
+{
+	const char *records;
+	size_t length;
+
 	keeper_watch(&keeper);
 	keeper_clean_up(&keeper);
 	outputs_send(&keeper);
@@ -340,7 +429,28 @@ static int run(void)
 	/* Nobody may be there to be told; the run is over either way. */
 	if (system_write(STATUS_DESCRIPTOR, records, length) < 0)
 		return STATUS_FAILED;
+	/* That this is all is known before this process has gone. */
+	if (shutdown(STATUS_DESCRIPTOR, SHUT_WR) < 0 && errno != ENOTSOCK &&
+	    errno != ENOTCONN)
+		return STATUS_FAILED;
 	return exit_status();
+}
+
+static int run(void)
+{
+	begin();
+	set_up();
+	return finish();
+}
+
+int keeper_live_as_berth(const struct berth *berth, const unsigned char *bytes,
+			size_t length)
+{
+	status_forget();
+	begin();
+	keeper.berth = *berth;
+	set_up_berth(bytes, length);
+	return finish();
 }
 
 int main(int count, char **words)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -59,6 +60,21 @@ int cgroup_join(const struct plan *plan)
 	return 0;
 }
 
+int cgroup_admit(const struct plan *plan, pid_t pid)
+{
+	char number[16], path[PLAN_PATH_LONGEST + 16];
+	int length = snprintf(number, sizeof(number), "%d", pid);
+
+	for (size_t i = 0; i < plan->join_count; i++) {
+		if (write_file(plan->joins[i], number, (size_t)length) < 0)
+			return -1;
+	}
+	if (plan->into == NULL)
+		return 0;
+	snprintf(path, sizeof(path), "%s/cgroup.procs", plan->into);
+	return write_file(path, number, (size_t)length);
+}
+
 /* The number at the beginning of the text; the text ends with a NUL. */
 static int64_t leading_number(const char *text)
 {
@@ -95,18 +111,38 @@ int64_t cgroup_cpu(const struct cgroup *cgroup)
 	return number < 0 ? -1 : number * 1000;
 }
 
+static int open_members(const struct cgroup *cgroup)
+{
+	int folder = open(cgroup->plan->directories[0],
+			  O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int file = folder < 0 ? -1 :
+		openat(folder, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+
+	system_close(folder);
+	return file;
+}
+
+bool cgroup_has(const struct cgroup *cgroup, pid_t pid)
+{
+	char text[4096], row[16];
+	int file = open_members(cgroup);
+	ssize_t length = file < 0 ? -1 : read(file, text + 1, sizeof(text) - 2);
+
+	system_close(file);
+	if (length < 0)
+		return false;
+	text[0] = '\n';
+	text[length + 1] = '\0';
+	snprintf(row, sizeof(row), "\n%d\n", pid);
+	return strstr(text, row) != NULL;
+}
+
 int cgroup_count(const struct cgroup *cgroup)
 {
 	char text[4096];
 	ssize_t length;
-	int count = 0, file;
-	int folder = open(cgroup->plan->directories[0],
-			  O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int count = 0, file = open_members(cgroup);
 
-	if (folder < 0)
-		return -1;
-	file = openat(folder, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-	system_close(folder);
 	if (file < 0)
 		return -1;
 	while ((length = read(file, text, sizeof(text))) > 0) {

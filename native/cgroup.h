@@ -3,6 +3,7 @@
 
 #include "plan.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /*
@@ -19,6 +20,11 @@ struct cgroup {
 int cgroup_create(struct cgroup *cgroup, const struct plan *plan);
 /* Puts the calling process, which must have one thread, into the groups. */
 int cgroup_join(const struct plan *plan);
+
+/* Puts another process with one thread there, by its number. */
+int cgroup_admit(const struct plan *plan, pid_t pid);
+/* Whether the process is in the first group. */
+bool cgroup_has(const struct cgroup *cgroup, pid_t pid);
 
 /* CPU time used so far, in nanoseconds; -1 and errno. */
 int64_t cgroup_cpu(const struct cgroup *cgroup);

@@ -11,6 +11,8 @@
 #define MS UINT64_C(1000000)
 /* For a machine under heavy load; else it takes milliseconds. */
 #define SETUP_NS (30000 * MS)
+/* A parked cell waits as long as it is wanted; it looks up now and then. */
+#define PARKED_NS (3600000 * MS)
 #define CPU_PAUSE_NS (5 * MS)
 #define WATCH_PAUSE_NS (10 * MS)
 #define DISK_PAUSE_NS (50 * MS)
@@ -37,6 +39,7 @@ static void check_cpu(struct keeper *keeper, uint64_t now)
 		keeper_fail(keeper, STEP_CGROUP, errno);
 		return;
 	}
+	used -= keeper->park.processor;
 	if (used >= limit) {
 		keeper_end(keeper, CAUSE_CPU);
 		return;
@@ -68,6 +71,8 @@ static void watch(struct keeper *keeper, uint64_t now)
 		return;
 	}
 	use.memory += tmp_memory(keeper);
+	use.processor -= use.processor < (uint64_t)keeper->park.processor ?
+		use.processor : (uint64_t)keeper->park.processor;
 	if (use.memory > peak->memory)
 		peak->memory = use.memory;
 	if (use.tasks > peak->tasks)
@@ -101,7 +106,9 @@ static void check_disk(struct keeper *keeper)
 
 static uint64_t wall_end(const struct keeper *keeper)
 {
-	if (keeper->phase == PHASE_SETUP)
+	if (keeper->phase == PHASE_PARKED && keeper->park.is_ready)
+		return UINT64_MAX;
+	if (keeper->phase < PHASE_RUNNING)
 		return keeper->began + SETUP_NS;
 	return keeper->started + keeper->plan->wall_ms * MS;
 }
@@ -111,7 +118,7 @@ void clocks_check(struct keeper *keeper)
 	uint64_t now = system_now();
 
 	if (now >= wall_end(keeper)) {
-		if (keeper->phase == PHASE_SETUP)
+		if (keeper->phase < PHASE_RUNNING)
 			keeper_fail(keeper, STEP_TIME, ETIMEDOUT);
 		else
 			keeper_end(keeper, CAUSE_WALL);
@@ -142,7 +149,7 @@ struct timespec clocks_left(const struct keeper *keeper)
 		if (keeper->plan->place != NULL)
 			until = sooner(until, keeper->next_disk_check);
 	}
-	left = until > now ? until - now : 0;
+	left = until > now ? sooner(until - now, PARKED_NS) : 0;
 	return (struct timespec){
 		.tv_sec = (time_t)(left / (1000 * MS)),
 		.tv_nsec = (long)(left % (1000 * MS)),

@@ -78,6 +78,7 @@ void keeper_clean_up(struct keeper *keeper)
 	if (keeper->plan->proxy_socket != NULL)
 		bridge_remove(keeper->plan->proxy_socket);
 	keeper->is_cell_dead = is_dead && keeper->init_pidfd >= 0;
+	park_settle(keeper);
 	keeper->is_tmp_full = !is_placed && is_full(keeper->tmp);
 	if (keeper->cgroup.plan != NULL)
 		cgroup_report(&keeper->cgroup);
@@ -96,7 +97,7 @@ void keeper_leave_place(struct keeper *keeper)
 /* A slow reader may take its time: what it waits for cannot harm any more. */
 void keeper_drain(struct keeper *keeper)
 {
-	for (;;) {
+	while (!park_is_unused(keeper)) {
 		struct pollfd rows[ROWS];
 		bool has_output = relay_drain(&keeper->output);
 		bool has_errors = relay_drain(&keeper->errors);

@@ -207,6 +207,14 @@ static void name_process(struct plan *plan)
 	}
 }
 
+static int confine_zygote(struct inside *inside, struct sock_fprog *program)
+{
+	if (system_seccomp(SECCOMP_SET_MODE_FILTER, 0, program) < 0)
+		return -1;
+	atomic_store(&inside->shared->is_confined, 1);
+	return 0;
+}
+
 static int load_filter(struct inside *inside)
 {
 	struct sock_fprog program = {
@@ -217,6 +225,9 @@ static int load_filter(struct inside *inside)
 	int listener;
 
 	name_process(inside->plan);
+	/* Those that it forks have listeners, of which there can be one. */
+	if (inside->plan->is_zygote)
+		return confine_zygote(inside, &program);
 	listener = system_seccomp(SECCOMP_SET_MODE_FILTER,
 				  flags | WAIT_KILLABLE_RECV, &program);
 	/* Kernels before 5.19 do not know the flag. */
@@ -227,6 +238,7 @@ static int load_filter(struct inside *inside)
 		return -1;
 	/* From here on no system call but execve: init learns it by memory. */
 	atomic_store(&inside->shared->listener, listener);
+	atomic_store(&inside->shared->is_confined, 1);
 	return 0;
 }
 
@@ -249,19 +261,19 @@ static _Noreturn void fail(struct shared *shared, enum step step)
  * last, so that it need allow nothing of all this.
  */
 static const struct step_row steps[] = {
-	{ STEP_SESSION, start_session, TIERS_ALL },
-	{ STEP_SIGNALS, reset_signals, TIERS_ALL },
-	{ STEP_RLIMITS, set_rlimits, TIERS_ALL },
-	{ STEP_CHROOT, enter_slot, TIERS(TIER_C) },
+	{ STEP_SESSION, start_session, TIERS_ALL, ROLES_MAIN },
+	{ STEP_SIGNALS, reset_signals, TIERS_ALL, ROLES_MAIN },
+	{ STEP_RLIMITS, set_rlimits, TIERS_ALL, ROLES_MAIN },
+	{ STEP_CHROOT, enter_slot, TIERS(TIER_C), ROLES_MAIN },
 	{ STEP_CAPABILITIES, lock_capabilities,
-	  TIERS_MOUNTED | TIERS(TIER_C) },
-	{ STEP_IDENTITY, change_identity, TIERS_MOUNTED | TIERS(TIER_C) },
-	{ STEP_IDENTITY, give_up_capabilities, TIERS(TIER_D) },
-	{ STEP_PARENT_DEATH, die_with_init, TIERS_PLACED },
-	{ STEP_NO_NEW_PRIVILEGES, forbid_new_privileges, TIERS_ALL },
-	{ STEP_DIRECTORY, enter_directory, TIERS_ALL },
-	{ STEP_LANDLOCK, confine_by_landlock, TIERS_ALL },
-	{ STEP_FILTER, load_filter, TIERS_ALL },
+	  TIERS_MOUNTED | TIERS(TIER_C), ROLES_MAIN },
+	{ STEP_IDENTITY, change_identity, TIERS_MOUNTED | TIERS(TIER_C), ROLES_MAIN },
+	{ STEP_IDENTITY, give_up_capabilities, TIERS(TIER_D), ROLES_MAIN },
+	{ STEP_PARENT_DEATH, die_with_init, TIERS_PLACED, ROLES_MAIN },
+	{ STEP_NO_NEW_PRIVILEGES, forbid_new_privileges, TIERS_ALL, ROLES_MAIN },
+	{ STEP_DIRECTORY, enter_directory, TIERS_ALL, ROLES_MAIN },
+	{ STEP_LANDLOCK, confine_by_landlock, TIERS_ALL, ROLE_CELL },
+	{ STEP_FILTER, load_filter, TIERS_ALL, ROLES_MAIN },
 };
 
 _Noreturn void guest_become_program(struct inside *inside)
@@ -269,8 +281,7 @@ _Noreturn void guest_become_program(struct inside *inside)
 	const struct plan *plan = inside->plan;
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		if ((steps[i].tiers & TIERS(plan->tier)) != 0 &&
-		    steps[i].run(inside) < 0)
+		if (is_taken(&steps[i], plan) && steps[i].run(inside) < 0)
 			fail(inside->shared, steps[i].step);
 	}
 	/* execve(2) promises not to change them, its prototype does not. */

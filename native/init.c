@@ -3,11 +3,13 @@
 #include "family.h"
 #include "inputs.h"
 #include "inside.h"
+#include "park.h"
 #include "place.h"
 #include "system.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
@@ -29,7 +31,12 @@
 #define OOM_SCORE 4
 #define TMP_TREE 5
 #define PROXY 6
-#define FIRST_FREE 7
+/* The program's, too, as long as it waits: park.h. */
+#define PARK PARK_DESCRIPTOR
+#define RUN_TREE 8
+#define ZYGOTE_PID 9
+#define ZYGOTE_USER 10
+#define FIRST_FREE 11
 
 #define WAIT_NS 20000
 
@@ -89,6 +96,50 @@ static int die_with_keeper(struct inside *inside)
 	if (poll(&row, 1, 0) != 0)
 		_exit(1);
 	return setsid() < 0 ? -1 : 0;
+}
+
+/*
+ * A berth of tier A starts as nobody: who made it has to say who is who in its
+ * user namespace.  Its ids there are those of the zygote's user.
+ */
+static int become_own_root(struct inside *inside)
+{
+	char word;
+	ssize_t length = recv(inside->link, &word, 1, 0);
+
+	/* The keeper has gone. */
+	if (length == 0)
+		_exit(1);
+	if (length < 0 || setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0)
+		return -1;
+	return setresuid(0, 0, 0);
+}
+
+/* Whoever is to enter them needs them as descriptors. */
+static int open_namespaces(struct inside *inside)
+{
+	static const char *const names[BERTH_NAMESPACES] = {
+		[BERTH_USER] = "user", [BERTH_MOUNT] = "mnt",
+		[BERTH_PID] = "pid", [BERTH_NETWORK] = "net",
+		[BERTH_IPC] = "ipc", [BERTH_UTS] = "uts",
+		[BERTH_CGROUP] = "cgroup",
+	};
+	int folder = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool is_berth = role_of(inside->plan) == ROLE_BERTH;
+
+	if (folder < 0)
+		return -1;
+	for (int i = 0; i < BERTH_NAMESPACES; i++) {
+		inside->namespaces[i] = -1;
+		if (!is_berth && i != BERTH_USER && i != BERTH_PID)
+			continue;
+		inside->namespaces[i] = openat(folder, names[i],
+					       O_RDONLY | O_CLOEXEC);
+		if (inside->namespaces[i] < 0)
+			return -1;
+	}
+	system_close(folder);
+	return 0;
 }
 
 /* Its files in /proc are ours only as long as others may look, proc(5). */
@@ -171,10 +222,19 @@ static int set_hostname(struct inside *inside)
 	return sethostname(name, strlen(name));
 }
 
+/* In its place if there is one, else nothing is there. */
+static int arrange(int from, int to, int flags)
+{
+	if (from >= 0)
+		return dup3(from, to, flags);
+	system_close(to);
+	return 0;
+}
+
 /*
  * The program's stdio in its place, what is ours after it, nothing else.
- * Those numbers are above PROXY in the keeper, so none is overwritten
- * before it is copied.
+ * In the keeper those numbers are taken by what came from its caller, so that
+ * none is overwritten before it is copied.
  */
 static int arrange_descriptors(struct inside *inside)
 {
@@ -185,11 +245,64 @@ static int arrange_descriptors(struct inside *inside)
 	if (dup3(inside->link, LINK, O_CLOEXEC) < 0 ||
 	    dup3(inside->oom_score, OOM_SCORE, O_CLOEXEC) < 0 ||
 	    dup3(inside->tmp_tree, TMP_TREE, O_CLOEXEC) < 0 ||
-	    (inside->proxy >= 0 &&
-	     dup3(inside->proxy, PROXY, O_CLOEXEC) < 0))
+	    arrange(inside->proxy, PROXY, O_CLOEXEC) < 0 ||
+	    arrange(inside->park, PARK, 0) < 0 ||
+	    arrange(inside->run_tree, RUN_TREE, O_CLOEXEC) < 0 ||
+	    arrange(inside->namespaces[BERTH_PID], ZYGOTE_PID, O_CLOEXEC) < 0 ||
+	    arrange(inside->namespaces[BERTH_USER], ZYGOTE_USER,
+		    O_CLOEXEC) < 0)
 		return -1;
 	inside->link = LINK;
-	return system_close_range(inside->proxy >= 0 ? FIRST_FREE : PROXY);
+	return system_close_range(FIRST_FREE);
+}
+
+static int prepare_ruleset(struct inside *inside)
+{
+	return landlock_prepare(inside, &inside->ruleset);
+}
+
+/* Hands over everything of a berth but its first process. */
+static int hand_over_berth(struct inside *inside)
+{
+	const struct message message = {
+		.kind = MESSAGE_READY,
+		.landlock = inside->ruleset < 0 ? 0 : landlock_version(),
+	};
+	int descriptors[HANDED_OVER] = { inside->tmp_tree, inside->run_tree };
+	size_t count = 2;
+
+	for (int i = 0; i < BERTH_NAMESPACES; i++)
+		descriptors[count++] = inside->namespaces[i];
+	if (inside->ruleset >= 0)
+		descriptors[count++] = inside->ruleset;
+	send_message(inside->link, &message, descriptors, count);
+	if (dup3(inside->link, LINK, O_CLOEXEC) < 0)
+		return -1;
+	inside->link = LINK;
+	if (system_close_own(0, LINK - 1) < 0)
+		return -1;
+	return system_close_range(LINK + 1);
+}
+
+/*
+ * A zygote's number differs from those of the programs that it forks, which
+ * are 2, each where it lives: libraries take the same number for the same
+ * process, and would go on with its random numbers.
+ */
+static int skip_number(const struct inside *inside)
+{
+	pid_t pid;
+	int pidfd;
+
+	if (!inside->plan->is_zygote)
+		return 0;
+	pid = system_clone(0, &pidfd);
+	if (pid == 0)
+		_exit(0);
+	if (pid < 0 || waitpid(pid, NULL, 0) < 0)
+		return -1;
+	system_close(pidfd);
+	return 0;
 }
 
 /*
@@ -205,6 +318,9 @@ static int start_main(struct inside *inside)
 	if (inside->shared == MAP_FAILED)
 		return -1;
 	atomic_store(&inside->shared->listener, -1);
+	atomic_store(&inside->shared->is_confined, 0);
+	if (skip_number(inside) < 0)
+		return -1;
 	if (system_write(OOM_SCORE, "1000", 4) < 0)
 		return -1;
 	inside->main_pid = system_clone(CLONE_FILES, &inside->main_pidfd);
@@ -232,11 +348,11 @@ static int await_listener(struct inside *inside)
 
 	if (prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0) < 0)
 		return -1;
-	while (atomic_load(&shared->listener) < 0) {
+	while (atomic_load(&shared->is_confined) == 0) {
 		bool is_dead = is_main_dead(inside);
 		int error = atomic_load(&shared->error);
 
-		if (is_dead && atomic_load(&shared->listener) < 0)
+		if (is_dead && atomic_load(&shared->is_confined) == 0)
 			fail(inside->link,
 			     error == 0 ? STEP_MAIN :
 					  atomic_load(&shared->step),
@@ -254,13 +370,21 @@ static int hand_over(struct inside *inside)
 		.kind = MESSAGE_STARTED,
 		.landlock = atomic_load(&inside->shared->landlock),
 	};
-	const int descriptors[HANDED_OVER] = {
+	int descriptors[HANDED_OVER] = {
 		atomic_load(&inside->shared->listener), inside->main_pidfd,
-		TMP_TREE, PROXY,
+		TMP_TREE,
 	};
+	size_t count = HANDED_OVER_LEAST;
 
-	send_message(inside->link, &message, descriptors,
-		     inside->proxy >= 0 ? HANDED_OVER : HANDED_OVER_LEAST);
+	if (inside->plan->is_zygote) {
+		descriptors[0] = ZYGOTE_PID;
+		descriptors[2] = ZYGOTE_USER;
+	}
+	if (inside->proxy >= 0)
+		descriptors[count++] = PROXY;
+	if (inside->run_tree >= 0 && !inside->plan->is_zygote)
+		descriptors[count++] = RUN_TREE;
+	send_message(inside->link, &message, descriptors, count);
 	/* Not unshare(2), which containers forbid. */
 	if (system_close_own(0, LINK - 1) < 0)
 		return -1;
@@ -298,6 +422,20 @@ static void report_end(const struct inside *inside, int wait_status,
 	send_message(inside->link, &message, NULL, 0);
 }
 
+/* A program that a zygote has forked becomes ours when its parent goes. */
+static void report_child(const struct inside *inside, pid_t pid,
+			 int wait_status, const struct rusage *usage)
+{
+	const struct message message = {
+		.kind = MESSAGE_CHILD,
+		.pid = pid,
+		.wait_status = wait_status,
+		.cpu_us = micros(usage),
+	};
+
+	send_message(inside->link, &message, NULL, 0);
+}
+
 static void reap(const struct inside *inside)
 {
 	struct rusage usage;
@@ -305,7 +443,9 @@ static void reap(const struct inside *inside)
 	pid_t pid;
 
 	while ((pid = wait4(-1, &wait_status, WNOHANG, &usage)) > 0) {
-		if (pid == inside->main_pid)
+		if (inside->plan->is_zygote && pid != inside->main_pid)
+			report_child(inside, pid, wait_status, &usage);
+		else if (pid == inside->main_pid)
 			report_end(inside, wait_status, &usage);
 	}
 }
@@ -357,39 +497,48 @@ static _Noreturn void supervise(const struct inside *inside)
  * nothing left of the host to be had, by path or by descriptor.
  */
 static const struct step_row steps[] = {
-	{ STEP_PARENT_DEATH, die_with_keeper, TIERS_ALL },
-	{ STEP_USERS, open_to_itself, TIERS(TIER_B) | TIERS(TIER_D) },
-	{ STEP_USERS, map_users, TIERS(TIER_B) },
-	{ STEP_CGROUP_JOIN, join_cgroups, TIERS_ALL },
-	{ STEP_CGROUP_NAMESPACE, leave_cgroup_namespace, TIERS_MOUNTED },
-	{ STEP_OOM_SCORE, open_oom_score, TIERS_ALL },
-	{ STEP_OOM_SCORE, close_to_others, TIERS_ALL },
-	{ STEP_PRIVATE_MOUNTS, root_make_private, TIERS_MOUNTED },
-	{ STEP_ROOT, root_attach, TIERS_MOUNTED },
-	{ STEP_ROOT_TMP, root_open_tmp, TIERS_MOUNTED },
-	{ STEP_ROOT_DEV, root_open_dev, TIERS_MOUNTED },
-	{ STEP_ROOT_RUN, root_open_run, TIERS_MOUNTED },
-	{ STEP_ROOT_PROC, root_open_proc, TIERS_MOUNTED },
-	{ STEP_TMP, root_mount_tmp, TIERS_MOUNTED },
-	{ STEP_FILES, write_inputs, TIERS_ALL },
-	{ STEP_DEV, root_mount_dev, TIERS_MOUNTED },
-	{ STEP_PROGRAM, root_mount_run, TIERS_MOUNTED },
-	{ STEP_PROC, root_mount_proc, TIERS_MOUNTED },
-	{ STEP_RESOLVER, resolver_mount, TIERS_MOUNTED },
-	{ STEP_PIVOT, root_pivot, TIERS_MOUNTED },
-	{ STEP_HOSTNAME, set_hostname, TIERS_MOUNTED },
-	{ STEP_PROXY, network_listen, TIERS_MOUNTED },
-	{ STEP_STDIO, arrange_descriptors, TIERS_ALL },
-	{ STEP_MAIN, start_main, TIERS_ALL },
-	{ STEP_LISTENER, await_listener, TIERS_ALL },
-	{ STEP_LISTENER, hand_over, TIERS_ALL },
-	{ STEP_INIT_PRIVILEGES, drop_privileges, TIERS_ALL },
+	{ STEP_USERS, become_own_root, TIERS(TIER_A), ROLE_BERTH },
+	{ STEP_PARENT_DEATH, die_with_keeper, TIERS_ALL, ROLES_ALL },
+	{ STEP_USERS, open_to_itself, TIERS(TIER_B) | TIERS(TIER_D),
+	  ROLES_ALL },
+	{ STEP_USERS, map_users, TIERS(TIER_B), ROLES_ALL },
+	{ STEP_CGROUP_JOIN, join_cgroups, TIERS_ALL, ROLES_MAIN },
+	{ STEP_CGROUP_NAMESPACE, leave_cgroup_namespace, TIERS_MOUNTED,
+	  ROLES_ALL },
+	{ STEP_OOM_SCORE, open_oom_score, TIERS_ALL, ROLES_MAIN },
+	{ STEP_OOM_SCORE, close_to_others, TIERS_ALL, ROLES_ALL },
+	{ STEP_NAMESPACES, open_namespaces, TIERS_MOUNTED,
+	  ROLE_ZYGOTE | ROLE_BERTH },
+	{ STEP_PRIVATE_MOUNTS, root_make_private, TIERS_MOUNTED, ROLES_ALL },
+	{ STEP_ROOT, root_attach, TIERS(TIER_A), ROLES_MAIN },
+	{ STEP_ROOT, root_attach, TIERS(TIER_B), ROLES_ALL },
+	{ STEP_ROOT, root_attach_tree, TIERS(TIER_A), ROLE_BERTH },
+	{ STEP_ROOT_TMP, root_open_tmp, TIERS_MOUNTED, ROLES_ALL },
+	{ STEP_ROOT_DEV, root_open_dev, TIERS_MOUNTED, ROLES_ALL },
+	{ STEP_ROOT_RUN, root_open_run, TIERS_MOUNTED, ROLES_ALL },
+	{ STEP_ROOT_PROC, root_open_proc, TIERS_MOUNTED, ROLES_ALL },
+	{ STEP_TMP, root_mount_tmp, TIERS_MOUNTED, ROLES_ALL },
+	{ STEP_FILES, write_inputs, TIERS_ALL, ROLES_ALL },
+	{ STEP_DEV, root_mount_dev, TIERS_MOUNTED, ROLES_ALL },
+	{ STEP_PROGRAM, root_mount_run, TIERS_MOUNTED, ROLES_ALL },
+	{ STEP_PROC, root_mount_proc, TIERS_MOUNTED, ROLES_ALL },
+	{ STEP_RESOLVER, resolver_mount, TIERS_MOUNTED, ROLES_ALL },
+	{ STEP_PIVOT, root_pivot, TIERS_MOUNTED, ROLES_ALL },
+	{ STEP_HOSTNAME, set_hostname, TIERS_MOUNTED, ROLES_ALL },
+	{ STEP_PROXY, network_listen, TIERS_MOUNTED, ROLES_ALL },
+	{ STEP_LANDLOCK, prepare_ruleset, TIERS_MOUNTED, ROLE_BERTH },
+	{ STEP_LISTENER, hand_over_berth, TIERS_MOUNTED, ROLE_BERTH },
+	{ STEP_STDIO, arrange_descriptors, TIERS_ALL, ROLES_MAIN },
+	{ STEP_MAIN, start_main, TIERS_ALL, ROLES_MAIN },
+	{ STEP_LISTENER, await_listener, TIERS_ALL, ROLES_MAIN },
+	{ STEP_LISTENER, hand_over, TIERS_ALL, ROLES_MAIN },
+	{ STEP_INIT_PRIVILEGES, drop_privileges, TIERS_ALL, ROLES_ALL },
 };
 
 _Noreturn void init_live(struct inside *inside)
 {
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		if ((steps[i].tiers & TIERS(inside->plan->tier)) != 0 &&
+		if (is_taken(&steps[i], inside->plan) &&
 		    steps[i].run(inside) < 0)
 			fail(inside->link, steps[i].step, errno);
 	}

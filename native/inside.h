@@ -2,6 +2,7 @@
 #define INSIDE_H
 
 #include "plan.h"
+#include "berth.h"
 #include "steps.h"
 
 #include <stdatomic.h>
@@ -13,17 +14,41 @@ enum message_kind {
 	MESSAGE_FAILED = 1,	/* step, error */
 	MESSAGE_STARTED,	/* landlock; with HANDED_OVER descriptors */
 	MESSAGE_ENDED,		/* wait_status, cpu_us */
+	MESSAGE_READY,		/* landlock; a berth's, with descriptors */
+	MESSAGE_CHILD,		/* pid, wait_status, cpu_us: of a zygote's child */
 };
+
+/* What a cell is for, as a set; most have a main process of their own. */
+enum role {
+	ROLE_CELL = 1,
+	ROLE_ZYGOTE = 2,	/* zygote.h */
+	ROLE_BERTH = 4,		/* berth.h */
+	ROLES_MAIN = ROLE_CELL | ROLE_ZYGOTE,
+	ROLES_ALL = ROLES_MAIN | ROLE_BERTH,
+};
+
+static inline enum role role_of(const struct plan *plan)
+{
+	return plan->is_zygote ? ROLE_ZYGOTE :
+	       plan->berth_socket != NULL ? ROLE_BERTH : ROLE_CELL;
+}
 
 /* How long the first process may take to end a cell without namespaces. */
 #define INSIDE_ENDING_NS UINT64_C(2000000000)
 
 /*
- * With MESSAGE_STARTED: the listener, a pidfd of main, the root of /tmp, and
- * the listener for the proxy where there is one.
+ * With MESSAGE_STARTED: the listener, a pidfd of main, the root of /tmp; then,
+ * where there are such, the listener for the proxy, and what is mounted at
+ * /run of a parked cell, to be written to.
  */
-#define HANDED_OVER 4
+#define HANDED_OVER 12
 #define HANDED_OVER_LEAST 3
+#define HANDED_OVER_REST (HANDED_OVER - HANDED_OVER_LEAST)
+/*
+ * With a zygote's: its process namespace, a pidfd of main, its user namespace.
+ * With MESSAGE_READY: the root of /tmp, what is mounted at /run, the
+ * namespaces of berth.h, and Landlock's ruleset if there is one.
+ */
 
 struct message {
 	uint32_t kind;
@@ -31,7 +56,7 @@ struct message {
 	int32_t error;
 	int32_t wait_status;
 	int32_t landlock;	/* ABI version; 0: the kernel has none */
-	uint32_t reserved;
+	int32_t pid;
 	uint64_t cpu_us;
 };
 
@@ -41,7 +66,8 @@ struct message {
  * that is here was written by this source.
  */
 struct shared {
-	_Atomic int listener;	/* descriptor, in both; -1: not yet */
+	_Atomic int listener;	/* descriptor, in both; -1: none */
+	_Atomic int is_confined;	/* main is about to become the program */
 	_Atomic int landlock;
 	_Atomic unsigned int step;
 	_Atomic int error;	/* 0: nothing has failed */
@@ -62,6 +88,11 @@ struct inside {
 	int proc;		/* the same, when the plan has it */
 	int shm_tree;		/* for /dev/shm; of the same file system */
 	int proxy;		/* listener for it; -1: none */
+	int park;		/* the program's end of its link; -1: none */
+	int run_tree;		/* what is mounted at /run; -1: not wanted */
+	int root_tree;		/* a berth's in A: the root, not yet mounted */
+	int namespaces[BERTH_NAMESPACES];	/* a zygote's two, a berth's */
+	int ruleset;		/* a berth's; -1: none */
 	int oom_score;
 	char own_score[16];	/* what it was, to have it again */
 	size_t own_score_length;
@@ -78,7 +109,14 @@ struct step_row {
 	enum step step;
 	step_function *run;
 	unsigned int tiers;	/* in which it is taken: TIERS() */
+	unsigned int roles;	/* for which */
 };
+
+static inline bool is_taken(const struct step_row *row, const struct plan *plan)
+{
+	return (row->tiers & TIERS(plan->tier)) != 0 &&
+	       (row->roles & role_of(plan)) != 0;
+}
 
 /* Character devices of major 1. */
 struct device {
@@ -92,10 +130,15 @@ extern const struct device inside_devices[INSIDE_DEVICES];
 /* The life of the first process; root.c and guest.c have its parts. */
 _Noreturn void init_live(struct inside *inside);
 
-/* Writes the plan's program into a new folder of `folder`. */
-int root_write_program(int folder, const struct plan *plan);
+/* A root as a mount that is nowhere yet, read-only; -1 and errno. */
+int root_prepare_tree(const char *root);
 
-step_function root_make_private, root_attach, root_open_tmp, root_open_dev,
+/* Writes the plan's program into the folder `program` of `folder`. */
+int root_write_program(int folder, const struct plan *plan);
+/* Removes it from there.  0, or -1 and errno. */
+int root_remove_program(int folder, const struct plan *plan);
+
+step_function root_make_private, root_attach, root_attach_tree, root_open_tmp, root_open_dev,
 	root_open_run, root_open_proc, root_mount_tmp, root_mount_dev,
 	root_mount_run, root_mount_proc, root_pivot;
 
@@ -120,5 +163,8 @@ int landlock_version(void);
  * is in force, 0 if the kernel has no Landlock, or -1 and errno.
  */
 int landlock_confine(const struct inside *inside);
+/* The same as a descriptor, for whoever is to be confined: -1 and no error
+ * where the kernel has no Landlock.  0, or -1 and errno. */
+int landlock_prepare(const struct inside *inside, int *ruleset);
 
 #endif

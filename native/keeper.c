@@ -6,6 +6,7 @@
 #include "system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -46,8 +47,9 @@ static void close_all(int *descriptors)
 }
 
 /*
- * Takes a packet and its descriptors: HANDED_OVER of them, or the least, or
- * none; -1 in each place without one.  A packet that did not fit is none of ours: it has no length.
+ * Takes a packet and its descriptors: as many as came, if the least did, or
+ * none; -1 in each place without one.  A packet that did not fit is none of
+ * ours: it has no length.
  */
 static ssize_t receive(int link, struct message *message, int *descriptors)
 {
@@ -80,22 +82,71 @@ static ssize_t receive(int link, struct message *message, int *descriptors)
 	return (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 ? length : 0;
 }
 
-static void begin_running(struct keeper *keeper, const struct message *message,
-			  const int *descriptors)
+/*
+ * What comes after those that every cell hands over, by what the plan has;
+ * what it has not is let go of.  False: something is missing.
+ */
+static bool take_rest(struct keeper *keeper, const int *rest)
 {
-	if (descriptors[0] < 0 || (keeper->plan->proxy_socket != NULL &&
-				   descriptors[3] < 0)) {
+	const struct plan *plan = keeper->plan;
+	bool has_proxy = plan->proxy_socket != NULL;
+	bool has_run = plan->is_parked && plan->place == NULL;
+	int run = has_run ? rest[has_proxy] : -1;
+
+	if ((has_proxy && rest[0] < 0) || (has_run && run < 0))
+		return false;
+	if (plan->is_parked && !has_run)
+		run = fcntl(keeper->place.run, F_DUPFD_CLOEXEC, 0);
+	if (plan->is_parked && run < 0)
+		return false;
+	keeper->park.run = run;
+	bridge_start(&keeper->bridge, has_proxy ? rest[0] : -1,
+		     plan->proxy_socket);
+	for (int i = has_proxy + has_run; i < HANDED_OVER_REST; i++)
+		system_close(rest[i]);
+	return true;
+}
+
+static void begin_zygote(struct keeper *keeper, const int *descriptors)
+{
+	keeper->zygote.pid_namespace = descriptors[0];
+	keeper->main_pidfd = descriptors[1];
+	keeper->zygote.user_namespace = descriptors[2];
+	keeper->phase = PHASE_PARKED;
+}
+
+/* A berth is there, but for its program. */
+static void take_berth(struct keeper *keeper, const struct message *message,
+		      const int *descriptors)
+{
+	keeper->tmp = descriptors[0];
+	keeper->park.run = descriptors[1];
+	keeper->landlock = message->landlock;
+	berth_ask(keeper, descriptors + 2);
+}
+
+static void begin_running(struct keeper *keeper, const struct message *message,
+			  int *descriptors)
+{
+	if (keeper->plan->is_zygote && descriptors[0] >= 0) {
+		begin_zygote(keeper, descriptors);
+		return;
+	}
+	if (descriptors[0] < 0 ||
+	    !take_rest(keeper, descriptors + HANDED_OVER_LEAST)) {
+		close_all(descriptors);
 		keeper_fail(keeper, STEP_LISTENER, EBADF);
 		return;
 	}
 	keeper->listener = descriptors[0];
 	keeper->main_pidfd = descriptors[1];
 	keeper->tmp = descriptors[2];
-	bridge_start(&keeper->bridge, descriptors[3],
-		     keeper->plan->proxy_socket);
 	keeper->landlock = message->landlock;
 	keeper->may_exec = true;
-	keeper->started = system_now();
+	if (keeper->plan->is_parked) {
+		keeper->phase = PHASE_PARKED;
+		return;
+	}
 	clocks_start(keeper);
 	keeper->phase = PHASE_RUNNING;
 }
@@ -113,12 +164,26 @@ static int count_survivors(const struct keeper *keeper)
 	return count > 1 ? count - 1 : 0;
 }
 
-static void finish_running(struct keeper *keeper, const struct message *message)
+void keeper_finish(struct keeper *keeper, const struct message *message)
 {
 	keeper->end = *message;
 	keeper->has_ended = true;
 	keeper->survivors = count_survivors(keeper);
 	over(keeper);
+}
+
+static void hear_zygote(struct keeper *keeper, const struct message *message)
+{
+	const struct zygote_end end = {
+		message->pid, message->wait_status, message->cpu_us,
+	};
+
+	if (message->kind == MESSAGE_CHILD)
+		zygote_hear_end(keeper, &end);
+	else if (message->kind == MESSAGE_ENDED)
+		zygote_close(keeper);
+	else
+		keeper_fail(keeper, STEP_INIT_DIED, ESRCH);
 }
 
 /* Init was written by us, but lives beside a guest: nothing is believed. */
@@ -132,14 +197,23 @@ static void hear_init(struct keeper *keeper)
 	if (length < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (is_whole && message.kind == MESSAGE_STARTED &&
-	    keeper->phase == PHASE_SETUP) {
+	    keeper->phase == PHASE_SETUP &&
+	    role_of(keeper->plan) != ROLE_BERTH) {
 		begin_running(keeper, &message, descriptors);
 		return;
 	}
+	if (is_whole && message.kind == MESSAGE_READY &&
+	    keeper->berth.guest_link >= 0 && descriptors[0] >= 0) {
+		take_berth(keeper, &message, descriptors);
+		return;
+	}
 	close_all(descriptors);
-	if (is_whole && message.kind == MESSAGE_ENDED &&
-	    keeper->phase == PHASE_RUNNING)
-		finish_running(keeper, &message);
+	if (is_whole && keeper->plan->is_zygote &&
+	    keeper->phase == PHASE_PARKED)
+		hear_zygote(keeper, &message);
+	else if (is_whole && message.kind == MESSAGE_ENDED &&
+	    keeper->phase != PHASE_SETUP)
+		keeper_finish(keeper, &message);
 	else if (is_whole && message.kind == MESSAGE_FAILED &&
 		 message.step > STEP_NONE && message.step < STEP_COUNT)
 		keeper_fail(keeper, message.step, message.error);
@@ -154,7 +228,11 @@ static void hear_signal(struct keeper *keeper)
 	if (read(keeper->signals, &signal, sizeof(signal)) !=
 	    (ssize_t)sizeof(signal))
 		return;
-	if (keeper->phase == PHASE_SETUP) {
+	if (signal.ssi_signo == SIGCHLD) {
+		zygote_reap(keeper);
+		return;
+	}
+	if (keeper->phase != PHASE_RUNNING) {
 		keeper_end(keeper, CAUSE_CANCELLED);
 		return;
 	}
@@ -171,14 +249,29 @@ static void hear_status(struct keeper *keeper)
 
 void keeper_fill_rows(const struct keeper *keeper, struct pollfd *rows)
 {
+	bool is_waiting = keeper->plan->is_parked &&
+			  keeper->phase < PHASE_RUNNING;
+
 	rows[ROW_LINK] = (struct pollfd){ keeper->link, POLLIN, 0 };
 	rows[ROW_LISTENER] = (struct pollfd){ keeper->listener, POLLIN, 0 };
 	rows[ROW_SIGNALS] = (struct pollfd){ keeper->signals, POLLIN, 0 };
 	rows[ROW_STATUS] = (struct pollfd){ STATUS_DESCRIPTOR,
 					    keeper->status_events, 0 };
+	rows[ROW_PARK] = (struct pollfd){ is_waiting ? keeper->park.guest : -1,
+					  POLLIN, 0 };
+	rows[ROW_JOB] = (struct pollfd){ is_waiting ? keeper->park.job : -1,
+					 POLLIN, 0 };
+	rows[ROW_BERTH] = (struct pollfd){ keeper->berth.link, POLLIN, 0 };
+	rows[ROW_DESK] = (struct pollfd){ keeper->berth.desk, POLLIN, 0 };
+	rows[ROW_REGISTRY] = (struct pollfd){ keeper->zygote.registry[0],
+					      POLLIN, 0 };
 	relay_poll(&keeper->input, &rows[ROW_INPUT]);
 	relay_poll(&keeper->output, &rows[ROW_OUTPUT]);
 	relay_poll(&keeper->errors, &rows[ROW_ERRORS]);
+	/* Nothing is read or written for whoever is not the program yet. */
+	for (int row = ROW_INPUT; keeper->phase < PHASE_RUNNING &&
+	     row < ROW_BRIDGE; row++)
+		rows[row].fd = -1;
 	bridge_poll(&keeper->bridge, &rows[ROW_BRIDGE]);
 }
 
@@ -201,6 +294,14 @@ static void handle_rows(struct keeper *keeper, const struct pollfd *rows)
 		hear_signal(keeper);
 	if (rows[ROW_LISTENER].revents != 0)
 		hear_listener(keeper, rows[ROW_LISTENER].revents);
+	if (rows[ROW_PARK].revents != 0)
+		park_hear_guest(keeper);
+	if (rows[ROW_JOB].revents != 0)
+		park_hear_job(keeper);
+	if (rows[ROW_REGISTRY].revents != 0)
+		zygote_hear_registry(keeper);
+	if (rows[ROW_BERTH].revents != 0)
+		berth_hear_program(keeper);
 	relay_move(&keeper->input, &rows[ROW_INPUT]);
 	relay_move(&keeper->output, &rows[ROW_OUTPUT]);
 	relay_move(&keeper->errors, &rows[ROW_ERRORS]);
@@ -209,6 +310,8 @@ static void handle_rows(struct keeper *keeper, const struct pollfd *rows)
 		keeper_end(keeper, CAUSE_OUTPUT);
 	if (rows[ROW_LINK].revents != 0 && keeper->phase != PHASE_OVER)
 		hear_init(keeper);
+	if (rows[ROW_DESK].revents != 0 && keeper->phase != PHASE_OVER)
+		berth_hear_desk(keeper);
 }
 
 /* Without a proxy, the kernel need not look at the rows for one. */

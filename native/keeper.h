@@ -6,10 +6,13 @@
 #include "denials.h"
 #include "family.h"
 #include "inside.h"
+#include "park.h"
 #include "place.h"
 #include "relay.h"
+#include "berth.h"
 #include "steps.h"
 #include "traces.h"
+#include "zygote.h"
 
 /* The descriptor for status records; the end of its reader ends the run. */
 #define STATUS_DESCRIPTOR 4
@@ -29,13 +32,14 @@ enum cause {
 
 enum phase {
 	PHASE_SETUP,	/* the program is not running yet */
+	PHASE_PARKED,	/* something waits to become it: park.h */
 	PHASE_RUNNING,
 	PHASE_OVER,	/* ended, failed, or to be ended for `cause` */
 };
 
 /* The keeper's whole state; static, since two relays have their buffers. */
 struct keeper {
-	const struct plan *plan;
+	struct plan *plan;
 	enum phase phase;
 	enum cause cause;
 	enum step failed_step;		/* STEP_NONE: nothing has failed */
@@ -62,8 +66,10 @@ struct keeper {
 	bool is_cleanup_proven;
 	struct denials denials;
 	struct traces traces;
-	struct relay input, output, errors;
-	struct bridge bridge;		/* to the proxy */
+	struct park park;
+	struct berth berth;
+	struct zygote zygote;
+	const char *anomaly;		/* of a zygote; NULL: none */
 	uint64_t began;			/* ns, like all below */
 	uint64_t started;
 	uint64_t ended;
@@ -72,6 +78,9 @@ struct keeper {
 	uint64_t next_disk_check;
 	struct family_use peak;		/* without control groups */
 	long processors;
+	/* Last: most of them is buffers, which are never touched as a whole. */
+	struct relay input, output, errors;
+	struct bridge bridge;		/* to the proxy */
 };
 
 /* What the keeper waits for; a relay has two rows. */
@@ -80,6 +89,11 @@ enum row {
 	ROW_LISTENER,
 	ROW_SIGNALS,
 	ROW_STATUS,
+	ROW_PARK,
+	ROW_JOB,
+	ROW_BERTH,
+	ROW_DESK,
+	ROW_REGISTRY,
 	ROW_INPUT,
 	ROW_OUTPUT = ROW_INPUT + 2,
 	ROW_ERRORS = ROW_OUTPUT + 2,
@@ -106,8 +120,13 @@ void keeper_leave_place(struct keeper *keeper);
 void keeper_drain(struct keeper *keeper);
 /* Notes the first failure and ends the run. */
 void keeper_fail(struct keeper *keeper, enum step step, int error);
-/* Notes the first cause and ends the run. */
+/* Notes the first cause, if any, and ends the run. */
 void keeper_end(struct keeper *keeper, enum cause cause);
+/* Notes how the program ended. */
+void keeper_finish(struct keeper *keeper, const struct message *message);
+/* cell.c: the whole life of a berth's keeper; the plan must outlive it. */
+int keeper_live_as_berth(const struct berth *berth, const unsigned char *bytes,
+			size_t length);
 
 /* listener.c: answers one notification of a system call. */
 void listener_answer(struct keeper *keeper);

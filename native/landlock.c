@@ -164,18 +164,14 @@ static int allow_proxy(int ruleset, int version, const struct plan *plan)
 			    &attributes, 0);
 }
 
-int landlock_confine(const struct inside *inside)
+/* A ruleset for this cell; -1 and errno. */
+static int fill_ruleset(const struct inside *inside, int version)
 {
-	int version = landlock_version();
 	uint64_t tmp = fs_rights(version) &
 		       ~(FS_MAKE_CHAR | FS_MAKE_BLOCK |
 			 (inside->plan->executable_tmp ? 0 : FS_EXECUTE));
-	int ruleset, answer;
+	int ruleset = make_ruleset(version, inside->plan), answer;
 
-	if (version == 0 && inside->plan->tier != TIER_D)
-		return 0;
-	/* Fails without Landlock: then nothing would keep a cell of tier D. */
-	ruleset = make_ruleset(version, inside->plan);
 	if (ruleset < 0)
 		return -1;
 	answer = inside->plan->tier == TIER_D ?
@@ -184,7 +180,33 @@ int landlock_confine(const struct inside *inside)
 	if (answer == 0)
 		answer = allow_proxy(ruleset, version, inside->plan);
 	if (answer == 0)
-		answer = (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
+		return ruleset;
+	system_close(ruleset);
+	return -1;
+}
+
+int landlock_prepare(const struct inside *inside, int *ruleset)
+{
+	int version = landlock_version();
+
+	*ruleset = -1;
+	if (version == 0)
+		return 0;
+	*ruleset = fill_ruleset(inside, version);
+	return *ruleset < 0 ? -1 : 0;
+}
+
+int landlock_confine(const struct inside *inside)
+{
+	int version = landlock_version(), ruleset, answer;
+
+	if (version == 0 && inside->plan->tier != TIER_D)
+		return 0;
+	/* Fails without Landlock: then nothing would keep a cell of tier D. */
+	ruleset = fill_ruleset(inside, version);
+	if (ruleset < 0)
+		return -1;
+	answer = (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
 	system_close(ruleset);
 	return answer < 0 ? -1 : version;
 }

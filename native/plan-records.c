@@ -1,5 +1,7 @@
 #include "plan-records.h"
 
+#include "berth.h"
+
 #include <string.h>
 
 #define HOSTNAME_LONGEST 64
@@ -210,4 +212,13 @@ enum plan_fault record_host_network(struct cursor *from, struct plan *plan)
 		     take_last_string(from, &plan->hosts) &&
 		     strlen(plan->resolver) <= ETC_FILE_LARGEST &&
 		     strlen(plan->hosts) <= ETC_FILE_LARGEST);
+}
+
+enum plan_fault record_berth(struct cursor *from, struct plan *plan)
+{
+	return value(take_string(from, &plan->berth_socket) &&
+		     take_last_string(from, &plan->berth_id) &&
+		     plan->berth_socket[0] == '/' &&
+		     strlen(plan->berth_socket) <= SOCKET_LONGEST &&
+		     strlen(plan->berth_id) == BERTH_ID);
 }

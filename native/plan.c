@@ -64,10 +64,18 @@ static enum plan_fault record(enum plan_tag tag, uint16_t flags,
 	case PLAN_PROC:
 		plan->has_proc = true;
 		return answer(from->left == 0);
+	case PLAN_PARK:
+		plan->is_parked = true;
+		return answer(from->left == 0);
 	case PLAN_PROXY:
 		return record_proxy(from, plan);
 	case PLAN_HOST_NETWORK:
 		return record_host_network(from, plan);
+	case PLAN_ZYGOTE:
+		plan->is_zygote = true;
+		return answer(from->left == 0);
+	case PLAN_BERTH:
+		return record_berth(from, plan);
 	case PLAN_TAGS:
 		break;
 	}
@@ -139,6 +147,19 @@ static bool has_no_cgroups(const struct plan *plan)
 	       plan->setting_count == 0 && plan->reading_count == 0;
 }
 
+/* Zygotes and berths are parked, in namespaces of their own, and reach nobody. */
+static bool has_one_role(const struct plan *plan)
+{
+	bool is_berth = plan->berth_socket != NULL;
+
+	if (!plan->is_zygote && !is_berth)
+		return true;
+	return plan->is_parked && plan->is_zygote != is_berth &&
+	       plan->place == NULL && !plan->is_host_network &&
+	       plan->proxy_port == 0 && plan->file_count == 0 &&
+	       !plan->is_traced;
+}
+
 /* A run without a limit of each kind, or without a filter, is no cell. */
 static bool is_complete(const struct plan *plan)
 {
@@ -148,11 +169,12 @@ static bool is_complete(const struct plan *plan)
 	       plan->filter_length > 0 &&
 	       (plan->watch_memory > 0 ? has_no_cgroups(plan) :
 					 has_cgroups(plan)) &&
-	       !(plan->is_host_network && plan->proxy_port != 0);
+	       !(plan->is_host_network && plan->proxy_port != 0) &&
+	       has_one_role(plan);
 }
 
-enum plan_fault plan_decode(const unsigned char *bytes, size_t length,
-			    struct plan *plan)
+static enum plan_fault decode(const unsigned char *bytes, size_t length,
+			      struct plan *plan)
 {
 	struct cursor all = { bytes, length };
 	bool seen[PLAN_TAGS] = { false };
@@ -178,5 +200,26 @@ enum plan_fault plan_decode(const unsigned char *bytes, size_t length,
 		if (fault != PLAN_OK)
 			return fault;
 	}
+	return PLAN_OK;
+}
+
+enum plan_fault plan_decode(const unsigned char *bytes, size_t length,
+			    struct plan *plan)
+{
+	enum plan_fault fault = decode(bytes, length, plan);
+
+	if (fault != PLAN_OK)
+		return fault;
 	return is_complete(plan) ? PLAN_OK : PLAN_INCOMPLETE;
+}
+
+enum plan_fault plan_decode_job(const unsigned char *bytes, size_t length,
+				struct plan *plan)
+{
+	enum plan_fault fault = decode(bytes, length, plan);
+
+	if (fault != PLAN_OK)
+		return fault;
+	return plan->argument_count > 0 && plan->program_name != NULL &&
+	       plan->wall_ms > 0 ? PLAN_OK : PLAN_INCOMPLETE;
 }

@@ -55,8 +55,11 @@ enum plan_tag {
 				   it; contents: inputs.h */
 	PLAN_OUTPUT = 21,	/* u64 most bytes, u32 most entries, strings */
 	PLAN_PROC = 22,		/* empty: mount /proc */
+	PLAN_PARK = 23,		/* empty: wait for a job (park.h) */
 	PLAN_PROXY = 24,	/* u32 port, string socket or empty */
 	PLAN_HOST_NETWORK,	/* string resolv.conf, string hosts */
+	PLAN_ZYGOTE,		/* empty: zygote.h; with PLAN_PARK */
+	PLAN_BERTH,		/* string socket, string id: berth.h; likewise */
 	PLAN_TAGS
 };
 
@@ -166,6 +169,10 @@ struct plan {
 	uint64_t output_most_bytes;
 	uint32_t output_most_entries;
 	bool has_proc;
+	bool is_parked;
+	bool is_zygote;
+	const char *berth_socket;	/* NULL: it is no berth */
+	const char *berth_id;
 	uint16_t proxy_port;		/* of 127.0.0.1 in the cell; 0: none */
 	const char *proxy_socket;	/* NULL: the proxy listens itself */
 	bool is_host_network;
@@ -190,5 +197,12 @@ enum plan_fault {
  */
 enum plan_fault plan_decode(const unsigned char *bytes, size_t length,
 			    struct plan *plan);
+
+/*
+ * The same for a job (park.h), in which records may be missing that its cell
+ * was made by: it has a program, arguments and limits.
+ */
+enum plan_fault plan_decode_job(const unsigned char *bytes, size_t length,
+				struct plan *plan);
 
 #endif

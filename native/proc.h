@@ -2,6 +2,7 @@
 #define PROC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,6 +22,22 @@ int proc_processes(proc_number *tell, void *context);
 
 /* 0, or -1 and errno. Sources: proc_pid_stat(5), proc_pid_statm(5). */
 int proc_measure(pid_t pid, struct proc_use *use);
+/*
+ * Whether the process has this user and group and no other, one thread, no
+ * capability, no way to new privileges, two filters, and the number `number`
+ * in its own process namespace.  `*outer` gets that in the one around it.
+ */
+bool proc_is_confined(pid_t pid, uid_t uid, pid_t number, pid_t *outer);
+/*
+ * What a process has that its children would share with each other: `threads`,
+ * `shared-memory` or `descriptors` besides the known ones; `unreadable` if it
+ * cannot be told; NULL if nothing.  `uid` is its user's.
+ */
+const char *proc_anomaly(int pidfd, uid_t uid, const int *known, size_t count);
+/* Source: proc_pid_fdinfo(5).  Of a process that is gone or not here -1 or 0. */
+pid_t proc_number_of(int pidfd);
+/* CPU time of one process so far, in nanoseconds; 0: it cannot be told. */
+uint64_t proc_processor(int pidfd);
 /* Whether the process is of this user, as far as it can be told. */
 bool proc_is_of(pid_t pid, uid_t uid);
 

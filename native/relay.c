@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -93,6 +94,13 @@ void relay_between(struct relay *relay, int from, int to)
 	relay->left = UINT64_MAX;
 	relay->start = 0;
 	relay->end = 0;
+}
+
+void relay_reset(struct relay *relay)
+{
+	memset(relay, 0, offsetof(struct relay, buffer));
+	relay->from = -1;
+	relay->to = -1;
 }
 
 bool relay_is_done(const struct relay *relay)

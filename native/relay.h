@@ -41,6 +41,8 @@ void relay_to_caller(struct relay *relay, int guest, int caller,
  * the end of one is passed on by shutdown(2).
  */
 void relay_between(struct relay *relay, int from, int to);
+/* Moves nothing yet. */
+void relay_reset(struct relay *relay);
 /* Nothing will move any more. */
 bool relay_is_done(const struct relay *relay);
 

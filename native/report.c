@@ -72,7 +72,9 @@ static void report_layers(const struct keeper *keeper)
 	unsigned int tier = TIERS(keeper->plan->tier);
 
 	for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
-		bool is_here = (layers[i].tiers & tier) != 0;
+		bool is_here = (layers[i].tiers & tier) != 0 ||
+			(keeper->plan->berth_socket != NULL &&
+			 strcmp(layers[i].name, "user-namespace") == 0);
 
 		/* Not missing where it is not wanted. */
 		if (keeper->plan->is_host_network &&
@@ -98,8 +100,17 @@ static void report_watch(const struct keeper *keeper)
 	number_record("watched processor", (int64_t)keeper->peak.processor);
 }
 
-static void report_end(const struct message *end)
+/* Of all in the cell, before it was anybody's run: park.h. */
+static void report_before(const struct keeper *keeper)
 {
+	if (keeper->plan->is_parked && keeper->started != 0)
+		number_record("before", keeper->park.processor / 1000);
+}
+
+static void report_end(const struct keeper *keeper)
+{
+	const struct message *end = &keeper->end;
+	uint64_t before = keeper->park.main_processor / 1000;
 	int status = end->wait_status;
 
 	status_key("end");
@@ -111,7 +122,8 @@ static void report_end(const struct message *end)
 		status_number(WTERMSIG(status));
 	}
 	status_end();
-	number_record("usage", (int64_t)end->cpu_us);
+	number_record("usage", end->cpu_us > before ?
+		      (int64_t)(end->cpu_us - before) : 0);
 }
 
 static void report_denials(const struct denials *denials)
@@ -173,6 +185,8 @@ void report_run(const struct keeper *keeper)
 		status_number(keeper->failed_error);
 		status_end();
 	}
+	if (keeper->anomaly != NULL)
+		word_record("anomaly", keeper->anomaly);
 	/* Also of a slot that is missing: it is found by the id. */
 	if (keeper->started != 0 || keeper->failed_step == STEP_PLACE)
 		number_record("uid", keeper->uid);
@@ -182,7 +196,8 @@ void report_run(const struct keeper *keeper)
 	if (keeper->cause != CAUSE_NONE)
 		word_record("cause", causes[keeper->cause]);
 	if (keeper->has_ended)
-		report_end(&keeper->end);
+		report_end(keeper);
+	report_before(keeper);
 	report_watch(keeper);
 	report_denials(&keeper->denials);
 	if (keeper->output.is_over)

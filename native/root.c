@@ -23,6 +23,25 @@ int root_make_private(struct inside *inside)
 	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
+int root_prepare_tree(const char *root)
+{
+	int folder = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int tree;
+
+	if (folder < 0)
+		return -1;
+	tree = system_open_tree(folder, "", OPEN_TREE_CLONE |
+				OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	system_close(folder);
+	if (tree >= 0 &&
+	    system_mount_setattr(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+				 MOUNT_ATTR_NODEV) < 0) {
+		system_close(tree);
+		return -1;
+	}
+	return tree;
+}
+
 /*
  * Mounts the root read-only over itself.  Not recursive: whatever somebody
  * has mounted below that folder does not belong to the image.
@@ -31,19 +50,27 @@ int root_attach(struct inside *inside)
 {
 	int folder = open(inside->plan->root,
 			  O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int tree;
+	int tree = root_prepare_tree(inside->plan->root);
 
-	if (folder < 0)
-		return -1;
-	tree = system_open_tree(folder, "", OPEN_TREE_CLONE |
-				OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-	if (tree < 0 ||
-	    system_mount_setattr(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
-				 MOUNT_ATTR_NODEV) < 0 ||
-	    system_move_mount(tree, folder) < 0)
+	if (folder < 0 || tree < 0 || system_move_mount(tree, folder) < 0)
 		return -1;
 	system_close(folder);
 	inside->root = tree;
+	return 0;
+}
+
+/*
+ * A root that somebody with the right to it has prepared: over the host's,
+ * where everybody finds a place.
+ */
+int root_attach_tree(struct inside *inside)
+{
+	int place = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (place < 0 || system_move_mount(inside->root_tree, place) < 0)
+		return -1;
+	system_close(place);
+	inside->root = inside->root_tree;
 	return 0;
 }
 
@@ -237,14 +264,28 @@ int root_mount_dev(struct inside *inside)
 	return 0;
 }
 
+static int open_program_folder(int tree)
+{
+	return openat(tree, "program", O_PATH | O_DIRECTORY | O_NOFOLLOW |
+		      O_CLOEXEC);
+}
+
+int root_remove_program(int tree, const struct plan *plan)
+{
+	int folder = open_program_folder(tree);
+	int answer = folder < 0 ? -1 : unlinkat(folder, plan->program_name, 0);
+
+	system_close(folder);
+	return answer;
+}
+
 int root_write_program(int tree, const struct plan *plan)
 {
 	int folder, file, answer;
 
 	if (mkdirat(tree, "program", 0755) < 0 && errno != EEXIST)
 		return -1;
-	folder = openat(tree, "program", O_PATH | O_DIRECTORY | O_NOFOLLOW |
-			O_CLOEXEC);
+	folder = open_program_folder(tree);
 	if (folder < 0)
 		return -1;
 	file = openat(folder, plan->program_name,
@@ -257,11 +298,20 @@ int root_write_program(int tree, const struct plan *plan)
 	return answer;
 }
 
+/* The same without its being read-only, for the program that is to come. */
+static int clone_run(struct inside *inside, int tree)
+{
+	inside->run_tree = system_open_tree(tree, "", OPEN_TREE_CLONE |
+					    OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	return inside->run_tree < 0 ? -1 : 0;
+}
+
 int root_mount_run(struct inside *inside)
 {
 	const struct plan *plan = inside->plan;
+	uint64_t most = plan->is_parked ? PLAN_LARGEST : plan->program_length;
 	int tree = make_tmpfs(&(struct tmpfs){
-		.bytes = plan->program_length + RUN_SLACK, .inodes = 8,
+		.bytes = most + RUN_SLACK, .inodes = 8,
 		.mode = "0755",
 		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 			      MOUNT_ATTR_NOEXEC,
@@ -271,7 +321,13 @@ int root_mount_run(struct inside *inside)
 	    (plan->program_name != NULL &&
 	     root_write_program(tree, plan) < 0))
 		return -1;
-	return attach_and_forget(tree, MOUNT_ATTR_RDONLY, inside->run);
+	/* Older kernels clone only what is mounted. */
+	if (attach(tree, 0, inside->run) < 0 ||
+	    (plan->is_parked && clone_run(inside, tree) < 0) ||
+	    system_mount_setattr(tree, MOUNT_ATTR_RDONLY) < 0)
+		return -1;
+	system_close(tree);
+	return 0;
 }
 
 /*

@@ -65,6 +65,13 @@ void status_end(void)
 		used = written;
 }
 
+void status_forget(void)
+{
+	used = 0;
+	written = 0;
+	is_full = false;
+}
+
 const char *status_records(size_t *length)
 {
 	*length = used;

@@ -18,5 +18,7 @@ void status_end(void);
 
 /* What was recorded so far, and its length. */
 const char *status_records(size_t *length);
+/* Of another run, in this process before a fork. */
+void status_forget(void);
 
 #endif

@@ -20,6 +20,8 @@
 	step(STEP_TIME, "time")                                          \
 	step(STEP_INIT_DIED, "init-died")                                \
 	/* Of the first process in the cell. */                          \
+	step(STEP_ANOMALY, "anomaly")                                    \
+	step(STEP_CONFINEMENT, "confinement")                            \
 	step(STEP_PARENT_DEATH, "parent-death")                          \
 	step(STEP_USERS, "user-map")                                     \
 	step(STEP_CGROUP_JOIN, "cgroup-join")                            \

@@ -24,7 +24,8 @@ pid_t system_clone_into(uint64_t flags, int *pidfd, int cgroup)
 	struct clone_args args = {
 		.flags = flags | CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)pidfd,
-		.exit_signal = SIGCHLD,
+		/* A sibling has that of whoever makes it: clone(2). */
+		.exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD,
 	};
 	pid_t pid;
 
@@ -100,6 +101,11 @@ int system_pivot_root(const char *new_root, const char *put_old)
 int system_pidfd_kill(int pidfd, int signal)
 {
 	return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+int system_pidfd_open(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
 int system_close_range(unsigned int first)

@@ -24,6 +24,7 @@ int system_fsconfig_create(int context);
 int system_fsmount(int context, unsigned int attributes);
 int system_pivot_root(const char *new_root, const char *put_old);
 int system_pidfd_kill(int pidfd, int signal);
+int system_pidfd_open(pid_t pid);
 int system_close_range(unsigned int first);
 /* In a table of descriptors that is no longer shared with anybody. */
 int system_close_own(unsigned int first, unsigned int last);

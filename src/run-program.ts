@@ -2,6 +2,7 @@ import { RootcellarError } from './base/rootcellar-error.ts';
 import { CELL_PATH, cellHost, runFolder, type CellHost } from './cell-host.ts';
 import { openCellNetwork, type OpenNetwork } from './cell-network.ts';
 import type { PipelineContext } from './pipeline-context.ts';
+import { programReport } from './program-report.ts';
 import { programPlan } from './program-plan.ts';
 import type { Program } from './program-words.ts';
 import { networkMode, type NetworkSettings } from './recipe/network.ts';
@@ -19,8 +20,6 @@ import { networkEnforcement } from './run/network-enforcement.ts';
 import { checkDestinations, type OutputRequest } from './run/output-files.ts';
 import type { RunReport } from './run/run-report.ts';
 import type { CellFacts } from './run/status-reader.ts';
-import { syscallName } from './run/syscall-tables.ts';
-import { judgeRun } from './run/verdict.ts';
 import { readManifest, type ImageManifest } from './store/image-manifest.ts';
 import type { Image } from './store/image-record.ts';
 import { materialiseRootfs } from './store/rootfs-folder.ts';
@@ -93,7 +92,9 @@ export async function startProgram(request: RunRequest, context: PipelineContext
     const launch: LaunchRequest = { plan, cellPath: CELL_PATH, stdio, onOutput, outputs, input, signal: cancel };
     const { outcome, forward } = launchWithSlot(launch, (index) => makeSlot(context.store, root, index));
     const closed = outcome.finally(() => network.close());
-    const report = closed.then((ended) => withEvents(reportOf(ended, { request, limits, tier: host.tier }), network));
+    const report = closed.then((ended) =>
+      withEvents(programReport(ended, { request, limits, tier: host.tier }), network),
+    );
     return { report, facts: async () => (await outcome).facts, forward };
   } catch (error) {
     await network.close();
@@ -101,19 +102,26 @@ export async function startProgram(request: RunRequest, context: PipelineContext
   }
 }
 
-interface NetworkParts {
+/** What a run's network is opened by. */
+export interface NetworkParts {
   readonly manifest: ImageManifest;
   readonly host: CellHost;
 }
 
-function networkFor(request: RunRequest, parts: NetworkParts, { environment }: PipelineContext): Promise<OpenNetwork> {
+/** What the run may reach, by the request or else the image's recipe. */
+export function networkFor(
+  request: Pick<RunRequest, 'network' | 'lookup'>,
+  parts: NetworkParts,
+  { environment }: PipelineContext,
+): Promise<OpenNetwork> {
   const network = request.network ?? parts.manifest.sandbox.network;
   const { tier, landlock } = parts.host;
   const enforcement = networkEnforcement({ tier, mode: networkMode(network), landlock });
   return openCellNetwork({ network, enforcement, runFolder: runFolder(), environment, lookup: request.lookup });
 }
 
-function withEvents(report: RunReport, network: OpenNetwork): RunReport {
+/** A report with what the network saw of the run. */
+export function withEvents(report: RunReport, network: OpenNetwork): RunReport {
   return { ...report, events: [...report.events, ...network.events()] };
 }
 
@@ -132,12 +140,14 @@ function launchWithSlot(request: LaunchRequest, make: (index: number) => Promise
   return { outcome: again(), forward: (signal) => cell.forward(signal) };
 }
 
-function missingSlot({ failure, uid }: CellFacts, { tier, identities }: LaunchPlan): number | undefined {
+/** The slot that a cell of tier C wanted and that is not there yet. */
+export function missingSlot({ failure, uid }: CellFacts, { tier, identities }: LaunchPlan): number | undefined {
   const isMissing = tier === 'C' && failure?.step === 'place' && errorName(failure.errno) === 'ENOENT';
   return isMissing && uid !== undefined ? uid - identities.firstUid : undefined;
 }
 
-function checkArchitecture({ name, architecture }: Image, { hostArchitecture: host }: PipelineContext): void {
+/** Throws E_IMAGE_NOT_FOUND for an image of another architecture than this machine's. */
+export function checkArchitecture({ name, architecture }: Image, { hostArchitecture: host }: PipelineContext): void {
   if (architecture === host) return;
   throw new RootcellarError(
     'E_IMAGE_NOT_FOUND',
@@ -155,26 +165,4 @@ async function inputEntries(files: readonly InputFile[]): Promise<readonly Input
     else entries.push({ path: file.path, content: file.content, isExecutable: file.isExecutable === true });
   }
   return entries;
-}
-
-interface ReportParts {
-  readonly request: RunRequest;
-  readonly limits: Limits;
-  readonly tier: Tier;
-}
-
-function reportOf(outcome: CellOutcome, { request, limits, tier }: ReportParts): RunReport {
-  const { facts, stdout, stderr } = outcome;
-  const files = request.outputs === undefined ? {} : { files: outcome.files };
-  const verdict = { ...judgeRun({ facts, limits, tier, syscallName }), ...files };
-  const image = { name: request.image.name, digest: request.image.diffId };
-  return request.stdio === 'capture' ? { ...verdict, image, ...capturedText(stdout, stderr) } : { ...verdict, image };
-}
-
-/** Text where both are UTF-8, else base64 of both: nothing is lost or replaced. */
-function capturedText(stdout: Buffer, stderr: Buffer): Pick<RunReport, 'stdout' | 'stderr' | 'encoding'> {
-  const isText = [stdout, stderr].every((bytes) => Buffer.from(bytes.toString('utf8'), 'utf8').equals(bytes));
-  const encoding = isText ? 'utf-8' : 'base64';
-  const nodeEncoding = isText ? 'utf8' : 'base64';
-  return { stdout: stdout.toString(nodeEncoding), stderr: stderr.toString(nodeEncoding), encoding };
 }

@@ -62,6 +62,7 @@ const EFFECT_FILES: readonly string[] = [
   'load-rootfs.ts',
   'lock/lockfile-files.ts',
   'pack/rootfs-writer.ts',
+  'parked-run.ts',
   'prepare-artifacts.ts',
   'program-plan.ts',
   'readings.ts',
@@ -85,6 +86,7 @@ const EFFECT_FILES: readonly string[] = [
   'resolve/source-resolver.ts',
   'resolve/temporary-folder.ts',
   'resolve/uv-resolver.ts',
+  'run/cell-process.ts',
   'run/cgroup-probe.ts',
   'run/cgroup-sweep.ts',
   'run/egress-connect.ts',
@@ -93,9 +95,13 @@ const EFFECT_FILES: readonly string[] = [
   'run/launch-cell.ts',
   'run/local-files.ts',
   'run/output-files.ts',
+  'run/park-cell.ts',
+  // A program for Node.js, as text.
+  'run/parked-programs.ts',
   'run/probe-cell.ts',
   // A list of networks, which node:net has.
   'run/special-addresses.ts',
+  'run/zygote.ts',
   'serve/returned-files.ts',
   'serve/service-clock.ts',
   'serve/software-versions.ts',
@@ -128,6 +134,7 @@ const EFFECT_FILES: readonly string[] = [
   'store/verify-generations.ts',
   'store/verify-image.ts',
   'store/verify-store.ts',
+  'warm-pool.ts',
   'wheel-factory.ts',
 ];
 

@@ -113,7 +113,7 @@ function fileInputs(file: RecipeFile): Json {
 }
 
 export function sandboxInputs(sandbox: SandboxSettings): Json {
-  const { syscalls, network, limits, minimumTier, proc } = sandbox;
+  const { syscalls, network, limits, minimumTier, proc, preimport } = sandbox;
   return defined({
     syscalls: { profile: syscalls.profile, allow: syscalls.allow, deny: syscalls.deny },
     network: networkInputs(network),
@@ -128,6 +128,7 @@ export function sandboxInputs(sandbox: SandboxSettings): Json {
     },
     minimum_tier: minimumTier,
     proc: flagInput(proc),
+    preimport: listInputs(preimport),
   });
 }
 

@@ -21,6 +21,7 @@ export interface PythonDocument {
   readonly cooldown: Cooldown | undefined;
   readonly buildFromSource: readonly string[];
   readonly buildPackages: readonly string[];
+  readonly preimport: readonly string[];
 }
 
 export function pythonSchema(): z.ZodType<PythonDocument> {
@@ -52,6 +53,10 @@ export function pythonSchema(): z.ZodType<PythonDocument> {
         .min(1)
         .optional()
         .meta({ description: 'Debian packages that building needs; they do not get into the image.' }),
+      preimport: z.array(moduleName()).min(1).max(MOST_PREIMPORTS).optional().meta({
+        description:
+          'Modules that the service imports before there is a run; a run begins with the first of them up to the last that it needs.',
+      }),
     })
     .transform((python): PythonDocument => ({
       requirements: python.requirements,
@@ -62,8 +67,21 @@ export function pythonSchema(): z.ZodType<PythonDocument> {
       constraints: typeof python.constraints === 'string' ? [python.constraints] : (python.constraints ?? []),
       buildFromSource: inByteOrder((python.build_from_source ?? []).map(normalName)),
       buildPackages: inByteOrder(python.build_packages ?? []),
+      preimport: [...new Set(python.preimport)],
       cooldown: typeof python.cooldown === 'number' ? { ms: python.cooldown, except: [] } : python.cooldown,
     }));
+}
+
+/** Each makes another set of waiting cells. */
+const MOST_PREIMPORTS = 8;
+
+function moduleName(): z.ZodType<string> {
+  return word({
+    pattern: /^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$/,
+    example: 'numpy',
+    expected: 'the name of a module, such as `numpy`',
+    description: 'Name of a module of Python.',
+  });
 }
 
 function constraintsFile(): z.ZodType<string> {

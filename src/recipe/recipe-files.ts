@@ -8,7 +8,7 @@ import { formatSize } from '../base/units.ts';
 import { readBoundedFile, readFileBelow } from './bounded-file.ts';
 import { quotedWord } from './quoted-value.ts';
 import { locateRecipe, recipeNotFound, type RecipeLocation } from './recipe-location.ts';
-import type { Recipe, RecipeFile } from './recipe.ts';
+import type { Recipe, RecipeFile, SandboxSettings } from './recipe.ts';
 import { parseRecipe } from './recipe-reader.ts';
 import type { RecipeText } from './recipe-reader.ts';
 import type { FileContent } from './recipe-schema.ts';
@@ -38,12 +38,19 @@ export async function readRecipe(path: string, vocabulary: SyscallVocabulary): P
   const sources = [...contents].map(([name, bytes]) => ({ path: name, digest: digestOf(bytes) }));
   return {
     ...recipe.document,
+    sandbox: withPreimport(recipe),
     base: withPlaces(recipe),
     file: location.file,
     python,
     files,
     sources: sources.toSorted((a, b) => byteOrder(a.path, b.path)),
   };
+}
+
+/** It is a matter of runs, and not of what is in the image. */
+function withPreimport({ document: { sandbox, python } }: RecipeText): SandboxSettings {
+  const preimport = python?.preimport ?? [];
+  return preimport.length === 0 ? sandbox : { ...sandbox, preimport };
 }
 
 /** What is said of this machine is looked at much later than the rest, and then must be found again in the recipe. */

@@ -13,7 +13,6 @@ type Path = readonly PropertyKey[];
 /** Keys that the design knows and this version does not, and what to write instead. */
 const PLANNED: ReadonlyMap<string, string | undefined> = new Map([
   ['base.debian.snapshot', undefined],
-  ['python.preimport', undefined],
   ['node', undefined],
   ['refresh', undefined],
 ]);

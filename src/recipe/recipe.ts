@@ -126,6 +126,8 @@ export interface SandboxSettings {
   readonly minimumTier: Tier;
   /** That a cell has a /proc, of its own processes; left out where it has none. */
   readonly proc?: true | undefined;
+  /** Modules of Python that are imported before a run begins, where it begins in a cell that waits; in the recipe's order. */
+  readonly preimport?: readonly string[] | undefined;
 }
 
 /** Names of system calls and `@groups`, on top of a named profile. */

@@ -38,6 +38,8 @@ export const RETURN = {
   killProcess: 0x8000_0000,
   errno: 0x0005_0000,
   notify: 0x7fc0_0000,
+  /** Without a tracer: not done, and answered ENOSYS. Any other filter that says less wins, `notify` among them. */
+  trace: 0x7ff0_0000,
   allow: 0x7fff_0000,
 } as const;
 

@@ -1,9 +1,17 @@
-import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import type { StdioOptions } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { rmdir } from 'node:fs/promises';
-import { setTimeout } from 'node:timers/promises';
-import type { Duplex, Readable, Writable } from 'node:stream';
-import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import {
+  cellProcess,
+  chunksOf,
+  collect,
+  duplexOf,
+  removeCgroups,
+  send,
+  spawnCell,
+  type CellProcess,
+} from './cell-process.ts';
 import { encodePlan, type LaunchPlan } from './launch-plan.ts';
 import { contentChunks } from './local-files.ts';
 import { receiveOutputs, type OutputRequest } from './output-files.ts';
@@ -52,27 +60,12 @@ export interface RunningCell {
 
 export type ForwardedSignal = 'SIGHUP' | 'SIGINT' | 'SIGQUIT' | 'SIGTERM' | 'SIGUSR1' | 'SIGUSR2';
 
-/** Bounds what a broken launcher could make us keep; whole records are below 16 KiB. */
-const LONGEST_STATUS = 65_536;
-const REMOVE_ATTEMPTS = 100;
-const REMOVE_PAUSE_MS = 20;
-
 /** Starts one run. Throws E_USAGE for a plan that cannot be encoded. */
 export function launchCell(request: LaunchRequest): RunningCell {
   const plan = encodePlan(request.plan);
-  const cell = spawn(request.cellPath, ['run'], {
-    // A session of its own: the terminal's signals reach it through `forward` alone, and so only once.
-    detached: true,
-    env: {},
-    cwd: '/',
-    stdio: stdioOf(request),
-  });
-  return {
-    outcome: superviseCell(cell, request, plan),
-    forward: (signal) => {
-      cell.kill(signal);
-    },
-  };
+  const cell = spawnCell(request.cellPath, stdioOf(request));
+  send(duplexOf(cell, 3), plan);
+  return superviseCell(cellProcess(cell), request);
 }
 
 /** Stdio, plan, status, and where there are any: outputs and contents of files. */
@@ -83,29 +76,36 @@ function stdioOf({ stdio, plan }: LaunchRequest): StdioOptions {
   return [own, own, own, 'pipe', 'pipe', outputs, contents];
 }
 
-async function superviseCell(cell: ChildProcess, request: LaunchRequest, plan: Uint8Array): Promise<CellOutcome> {
-  const ended = endOf(cell);
-  const status = duplexOf(cell, 4);
+/** Follows one run to its end. */
+export function superviseCell(started: CellProcess, request: LaunchRequest): RunningCell {
+  return {
+    outcome: outcomeOf(started, request),
+    forward: (signal) => {
+      started.kill(signal);
+    },
+  };
+}
+
+async function outcomeOf(cell: CellProcess, request: LaunchRequest): Promise<CellOutcome> {
   // The end of what we say on the status socket is the launcher's sign to end the run, and to report that.
-  const cancel = (): unknown => status?.end();
+  const cancel = (): unknown => cell.status?.end();
   const work = [
-    ended,
+    cell.ended,
     sendContents(cell, request),
     follow(cell.stdout, 'stdout', request),
     follow(cell.stderr, 'stderr', request),
-    receiveOutputs(duplexOf(cell, 5), request.outputs ?? []),
-    collect(status, LONGEST_STATUS),
+    receiveOutputs(cell.outputs, request.outputs ?? []),
+    cell.records,
   ] as const;
   // Whatever fails here, the run is over, and nothing of it is left when that is told.
   for (const part of work) part.catch(cancel);
-  send(duplexOf(cell, 3), plan);
   send(cell.stdin, request.input ?? new Uint8Array());
   if (request.signal?.aborted === true) cancel();
   request.signal?.addEventListener('abort', cancel);
   try {
     await Promise.allSettled(work);
-    const [, , stdout, stderr, files, records] = await Promise.all(work);
-    const facts = readStatus(records.toString('latin1'));
+    const [, , stdout, stderr, files, status] = await Promise.all(work);
+    const facts = readStatus(status.toString('latin1'));
     // The launcher removes what it made, unless somebody killed it; a name that was taken already is another run's.
     if (!facts.isComplete) await removeCgroups(request.plan.cgroups?.directories ?? []);
     return { facts, stdout, stderr, files };
@@ -115,8 +115,7 @@ async function superviseCell(cell: ChildProcess, request: LaunchRequest, plan: U
 }
 
 /** A launcher that goes before it has read everything tells the reason by its status. */
-async function sendContents(cell: ChildProcess, { plan }: LaunchRequest): Promise<void> {
-  const stream = duplexOf(cell, 6);
+async function sendContents({ contents: stream }: CellProcess, { plan }: LaunchRequest): Promise<void> {
   if (stream === undefined) return;
   stream.on('error', () => undefined);
   const contents = (plan.files ?? []).flatMap(({ content }) => (content === undefined ? [] : [content]));
@@ -134,64 +133,6 @@ async function follow(
   { stdio, onOutput, plan }: LaunchRequest,
 ): Promise<Buffer> {
   if (stdio !== 'stream') return collect(stream, plan.limits.outputBytes);
-  for await (const chunk of stream ?? []) await onOutput?.(name, Buffer.from(chunk));
+  for await (const chunk of chunksOf(stream)) await onOutput?.(name, chunk);
   return Buffer.alloc(0);
-}
-
-function endOf(cell: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    cell.once('error', (cause) => {
-      reject(
-        new RootcellarError('E_SANDBOX', `launcher: \`${cell.spawnfile}\` cannot be executed`, {
-          hint: 'run `make -C native`, or reinstall rootcellar',
-          cause,
-        }),
-      );
-    });
-    cell.once('close', () => resolve());
-  });
-}
-
-/** A pipe of Node's is a socket in both directions. */
-function duplexOf(cell: ChildProcess, index: 3 | 4 | 5 | 6): Duplex | undefined {
-  const streams: readonly unknown[] = cell.stdio;
-  const stream = streams[index];
-  return isDuplex(stream) ? stream : undefined;
-}
-
-function isDuplex(stream: unknown): stream is Duplex {
-  return typeof stream === 'object' && stream !== null && 'read' in stream && 'write' in stream;
-}
-
-/** The other side may go before it has read everything; what that means, its status tells. */
-function send(stream: Writable | null | undefined, bytes: Uint8Array): void {
-  stream?.on('error', () => undefined);
-  stream?.end(bytes);
-}
-
-async function collect(stream: Readable | null | undefined, most: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of stream ?? []) {
-    const bytes: Buffer = Buffer.from(chunk);
-    if (length < most) chunks.push(bytes.subarray(0, most - length));
-    length += bytes.length;
-  }
-  return Buffer.concat(chunks);
-}
-
-async function removeCgroups(directories: readonly string[]): Promise<void> {
-  await Promise.all(directories.map((directory) => removeCgroup(directory, REMOVE_ATTEMPTS)));
-}
-
-/** The kernel calls a group busy until the last process in it has been taken apart. */
-async function removeCgroup(directory: string, attempts: number): Promise<void> {
-  try {
-    await rmdir(directory);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return;
-    if (!isErrno(error, 'EBUSY') || attempts === 0) throw error;
-    await setTimeout(REMOVE_PAUSE_MS);
-    await removeCgroup(directory, attempts - 1);
-  }
 }

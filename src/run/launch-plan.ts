@@ -40,7 +40,16 @@ export interface LaunchPlan {
   readonly outputs?: OutputPlan | undefined;
   /** Whether there is a /proc, of the cell's own processes. */
   readonly hasProc?: boolean | undefined;
+  /** Whether the program only prepares the cell for a job, and waits for it: native/park.h. */
+  readonly isParked?: boolean | undefined;
+  /** Whether it forks the programs of other cells: native/zygote.h. With `isParked`. */
+  readonly isZygote?: boolean | undefined;
+  /** Of a cell whose program a zygote forks: where its launcher connects to, and as whom. With `isParked`. */
+  readonly berth?: { readonly socket: string; readonly id: string } | undefined;
 }
+
+/** What a parked cell is given to run. Its other properties are those that it was made with. */
+export type Job = Pick<LaunchPlan, 'arguments' | 'environment' | 'limits'> & { readonly program: ProgramFile };
 
 export interface OutputPlan {
   /** Relative to /tmp. */
@@ -149,8 +158,11 @@ const TAG = {
   file: 20,
   output: 21,
   proc: 22,
+  park: 23,
   proxy: 24,
   hostNetwork: 25,
+  zygote: 26,
+  berth: 27,
 } as const;
 
 const MAGIC = 'RCELLAR\u0001';
@@ -162,6 +174,8 @@ const FOLDER = 4;
 const LONGEST_STRING = 131_072;
 /** Of arguments and environment together; the kernel's is a quarter of the 8 MiB stack. */
 const LONGEST_STRINGS = 1024 ** 2;
+/** Of a job's, which pass through a socket: WORDS_LARGEST of native/park.c, less its two counts. */
+const LONGEST_JOB_STRINGS = 131_072 - 8;
 const MOST_STRINGS = 1024;
 const MOST_OUTPUTS = 64;
 const LARGEST_PLAN = 64 * 1024 ** 2;
@@ -193,13 +207,40 @@ export function encodePlan(plan: LaunchPlan): Uint8Array {
     ...(plan.files ?? []).map(fileRecord),
     ...(plan.outputs === undefined ? [] : [outputRecord(plan.outputs)]),
     ...(plan.hasProc === true ? [record(TAG.proc, new Uint8Array())] : []),
+    ...(plan.isParked === true ? [record(TAG.park, new Uint8Array())] : []),
+    ...(plan.isZygote === true ? [record(TAG.zygote, new Uint8Array())] : []),
+    ...(plan.berth === undefined ? [] : [record(TAG.berth, berthBytes(plan.berth))]),
   ]);
-  if (bytes.length > LARGEST_PLAN) {
-    throw new RootcellarError('E_USAGE', `program: ${bytes.length} bytes are too many for one run`, {
-      hint: 'put large files into the image',
-    });
-  }
-  return bytes;
+  return boundedPlan(bytes);
+}
+
+/** The bytes that a parked cell reads from descriptor 7; format: native/park.h. Throws E_USAGE as `encodePlan` does. */
+export function encodeJob({ arguments: words, environment, limits, program }: Job): Uint8Array {
+  const variables = Object.entries(environment).map(([name, value]) => variableText(name, value));
+  checkStrings([...words, ...variables]);
+  const job = boundedPlan(
+    Buffer.concat([
+      Buffer.from(MAGIC, 'latin1'),
+      ...words.map((argument, index) => record(TAG.argument, text(`argument ${index}`, argument))),
+      ...variables.map((variable) => record(TAG.variable, text('environment', variable))),
+      record(TAG.program, programBytes(program)),
+      record(TAG.limits, limitsBytes(limits)),
+    ]),
+  );
+  return Buffer.concat([uint32(job.length), job]);
+}
+
+/** Whether the words of a job can be sent to a parked cell. */
+export function fitsParkedCell({ arguments: words, environment }: Pick<Job, 'arguments' | 'environment'>): boolean {
+  const strings = [...words, ...Object.entries(environment).map(([name, value]) => `${name}=${value}`)];
+  return strings.reduce((sum, string) => sum + Buffer.byteLength(string) + 1, 0) <= LONGEST_JOB_STRINGS;
+}
+
+function boundedPlan(bytes: Buffer): Buffer {
+  if (bytes.length < LARGEST_PLAN) return bytes;
+  throw new RootcellarError('E_USAGE', `program: ${bytes.length} bytes are too many for one run`, {
+    hint: 'put large files into the image',
+  });
 }
 
 function fileRecord({ folder, name, mode, content }: PlacedFile): Buffer {
@@ -260,6 +301,10 @@ function text(thing: string, value: string): Buffer {
 function tierBytes({ tier, place }: LaunchPlan): Buffer {
   const number = uint32(TIERS.indexOf(tier) + 1);
   return place === undefined ? number : Buffer.concat([number, text('place', place)]);
+}
+
+function berthBytes({ socket, id }: NonNullable<LaunchPlan['berth']>): Buffer {
+  return Buffer.concat([text('socket', socket), text('berth', id)]);
 }
 
 function watchBytes({ memoryBytes, processes }: WatchLimits): Buffer {

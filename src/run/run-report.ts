@@ -4,6 +4,9 @@ import type { Limits, Tier } from '../recipe/recipe.ts';
 import type { FrameFault } from './output-frames.ts';
 import type { RefusalReason } from './egress-rules.ts';
 
+/** `cold`: the cell was made for the run; `warm`: it was there, and waited; `forked`: it was made of one that waits, by fork(2). */
+export type StartKind = 'cold' | 'warm' | 'forked';
+
 export type RunStatus =
   | 'ok'
   | 'error'
@@ -37,7 +40,7 @@ export interface RunReport {
     readonly wall_ms: number;
     readonly cpu_ms: number;
     readonly setup_ms: number;
-    readonly start: 'cold';
+    readonly start: StartKind;
   };
   readonly memory: { readonly peak_bytes: number | null; readonly enforced_by: 'cgroup' | 'watchdog' };
   readonly processes_peak: number | null;

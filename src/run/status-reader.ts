@@ -14,6 +14,10 @@ export interface CellFacts {
   readonly wallMicros: number;
   /** User and system time of the main program and of its children that it waited for. */
   readonly usageMicros: number;
+  /** Of a zygote: what its programs would have shared. */
+  readonly anomaly: string | undefined;
+  /** Of a parked cell: what all in it had used before its run began. */
+  readonly beforeMicros: number;
   readonly denied: readonly { readonly auditArch: number; readonly nr: number; readonly count: number }[];
   /** Of a traced run: calls beyond the filter that were let through, each with its first arguments. */
   readonly traced: readonly TracedCall[];
@@ -88,6 +92,8 @@ export function readStatus(text: string): CellFacts {
     setupMicros: firstInteger(rows('setup')),
     wallMicros: firstInteger(rows('wall')),
     usageMicros: firstInteger(rows('usage')),
+    anomaly: rows('anomaly').map(([word]) => word)[0],
+    beforeMicros: firstInteger(rows('before')),
     denied: rows('denied').map(([arch, nr, count]) => ({
       auditArch: integer(arch),
       nr: integer(nr),
@@ -115,6 +121,8 @@ export function readStatus(text: string): CellFacts {
 }
 
 const KEYS: ReadonlySet<string> = new Set([
+  'parked',
+  'anomaly',
   'cell',
   'failed',
   'cause',
@@ -125,6 +133,7 @@ const KEYS: ReadonlySet<string> = new Set([
   'setup',
   'wall',
   'usage',
+  'before',
   'denied',
   'traced',
   'untraced',

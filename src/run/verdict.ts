@@ -1,6 +1,6 @@
 import type { Limits, Tier } from '../recipe/recipe.ts';
 import { errorName, signalName } from './kernel-names.ts';
-import type { DeniedCall, RunEvent, RunReport, RunStatus } from './run-report.ts';
+import type { DeniedCall, RunEvent, RunReport, RunStatus, StartKind } from './run-report.ts';
 import type { CellFacts } from './status-reader.ts';
 import type { SyscallAbi } from './syscall-tables.ts';
 
@@ -9,6 +9,8 @@ export interface VerdictRequest {
   /** What the launcher was to make. */
   readonly tier: Tier;
   readonly limits: Limits;
+  /** `cold` when undefined. */
+  readonly start?: StartKind | undefined;
   /** The name of a system call of an architecture; undefined for a number that means nothing there. */
   readonly syscallName: (architecture: SyscallAbi, nr: number) => string | undefined;
 }
@@ -35,7 +37,7 @@ export function judgeRun(request: VerdictRequest): Verdict {
       wall_ms: milliseconds(facts.wallMicros),
       cpu_ms: milliseconds(cpuMicros(facts)),
       setup_ms: milliseconds(facts.setupMicros),
-      start: 'cold',
+      start: request.start ?? 'cold',
     },
     memory: memoryOf(facts),
     processes_peak: processesPeak(facts),
@@ -167,10 +169,9 @@ function memoryOf({ watched, readings }: CellFacts): RunReport['memory'] {
 /** What the control group counted, every process included; without it, what the main program used. */
 function cpuMicros(facts: CellFacts): number {
   if (facts.watched !== undefined) return Math.max(facts.watched.processorNanos / 1000, facts.usageMicros);
-  const text = facts.readings.get('cpu');
-  const nanoseconds = plainNumber(text);
-  if (nanoseconds !== null) return nanoseconds / 1000;
-  return count(facts, 'cpu', 'usage_usec') || facts.usageMicros;
+  const nanoseconds = plainNumber(facts.readings.get('cpu'));
+  const micros = nanoseconds === null ? count(facts, 'cpu', 'usage_usec') : nanoseconds / 1000;
+  return micros === 0 ? facts.usageMicros : Math.max(0, micros - facts.beforeMicros);
 }
 
 /** Without the cell's own first process. */

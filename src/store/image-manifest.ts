@@ -115,6 +115,7 @@ function sandboxFrom(value: unknown): SandboxSettings {
     limits: limitsFrom(record['limits']),
     minimumTier: tierFrom(record['minimumTier']),
     ...(record['proc'] === true ? { proc: true } : {}),
+    ...(record['preimport'] === undefined ? {} : { preimport: textsFrom(record['preimport']) }),
   };
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { launchCell, type CellOutcome } from '../../src/run/launch-cell.ts';
 import { encodePlan, type LaunchPlan } from '../../src/run/launch-plan.ts';
+import { parkCell } from '../../src/run/park-cell.ts';
 import type { Tier } from '../../src/recipe/recipe.ts';
 import { CANNOT_SANDBOX, guestPids, makeToyHost, removeToyHost, toyPlan, verdictOf } from './toy-cell.ts';
 import type { ToyHost, ToyRun } from './toy-cell.ts';
@@ -18,6 +19,7 @@ const PROGRAMS = [
   'leave-mess',
   'ignore-signals',
   'open-paths',
+  'wait-for-job',
 ];
 const FIRST_UID = 340_000;
 
@@ -177,6 +179,33 @@ describe.skipIf(CANNOT_SANDBOX)('a cell without all privileges', () => {
     expect(outcome.facts.failure?.step).toBe(`root-${name}`);
     expect(verdictOf(outcome).status).toBe('rejected');
     expect(readdirSync(places)).toEqual([]);
+  });
+
+  it.each(['B', 'C', 'D'] as const)('begins a run in a cell that waits in tier %s', async (tier) => {
+    const toy = { program: 'wait-for-job', arguments: ['say:before', 'spin:100', 'ready', 'job'] };
+    const { plan, cellPath } = await inTier(tier, toy);
+    const folder = tier === 'D' ? `${plan.place}/program` : '/run/program';
+    const cell = parkCell(plan, cellPath);
+    expect(await cell.ready).toBe(true);
+    const words = [...plan.arguments.slice(0, 1), 'descriptors', `list:${folder}`, `show:${folder}/job.py`, 'exit:7'];
+    const program = { name: 'job.py', content: Buffer.from('of the job\n') };
+    const job = { arguments: words, environment: {}, limits: { ...plan.limits, cpuMs: 90 }, program };
+    const outcome = await cell.begin({ job, stdio: 'capture' }).outcome;
+    expect(left()).toEqual([]);
+    expect(outcome.stdout.toString()).toBe(`descriptors 0 1 2\n${folder}: job.py\nof the job\n`);
+    expect(verdictOf(outcome)).toMatchObject({ status: 'error', exit_code: 7, events: [] });
+    expect(outcome.facts.beforeMicros).toBeGreaterThanOrEqual(100_000);
+  });
+
+  it.each(['B', 'C', 'D'] as const)('leaves nothing of a cell that waited in tier %s', async (tier) => {
+    const toy = { program: 'wait-for-job', arguments: ['fork', 'ready', 'job'] };
+    const { plan, cellPath } = await inTier(tier, toy);
+    const cell = parkCell(plan, cellPath);
+    expect(await cell.ready).toBe(true);
+    expect(guestPids(host).length).toBeGreaterThanOrEqual(2);
+    const { facts } = await cell.discard();
+    expect(left()).toEqual([]);
+    expect(facts).toMatchObject({ cause: 'cancelled', layers: [], isCleanupProven: true });
   });
 
   it('gives the files of a killed run to nobody', async () => {

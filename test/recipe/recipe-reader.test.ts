@@ -82,6 +82,7 @@ python:
   cooldown: { default: 7d, except: [My_Lib, certifi] }
   build_from_source: [six, My_Lib]
   build_packages: [python3-dev, gcc]
+  preimport: [pandas, numpy, pandas]
 files:
   /etc/nsswitch.conf: "hosts: files dns\\n"
   /opt/a: { from: conf/a, mode: "0755" }
@@ -113,6 +114,7 @@ sandbox:
         cooldown: { ms: 604_800_000, except: ['certifi', 'my-lib'] },
         buildFromSource: ['my-lib', 'six'],
         buildPackages: ['gcc', 'python3-dev'],
+        preimport: ['pandas', 'numpy'],
       },
       files: {
         'etc/nsswitch.conf': { kind: 'text', text: 'hosts: files dns\n', mode: 0o644 },

@@ -14,6 +14,7 @@ wall 20000
 cause wall
 end signalled 9
 usage 700
+before 900
 denied 3221225534 142 3
 denied 3221225534 -1 1
 traced 3221225534 56 2 18874385 -1 0 0 -4096
@@ -38,6 +39,8 @@ describe('readStatus()', () => {
       setupMicros: 1500,
       wallMicros: 20_000,
       usageMicros: 700,
+      beforeMicros: 900,
+      anomaly: undefined,
       denied: [
         { auditArch: 3_221_225_534, nr: 142, count: 3 },
         { auditArch: 3_221_225_534, nr: -1, count: 1 },

@@ -1,0 +1,224 @@
+#define _GNU_SOURCE
+#include "zygote.h"
+
+#include "keeper.h"
+#include "proc.h"
+#include "berth.h"
+#include "system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PLANS_LARGEST (1u << 20)
+/* Above all that a keeper has, so that all else can be closed at once. */
+#define KEPT 64
+
+static unsigned char plans[PLANS_LARGEST];
+static size_t plans_length;
+
+void zygote_open(struct zygote *zygote)
+{
+	*zygote = (struct zygote){
+		.pid_namespace = -1, .user_namespace = -1,
+		.registry = { -1, -1 },
+	};
+}
+
+static size_t berth_count(const struct zygote *zygote)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ZYGOTE_BERTHS; i++)
+		count += zygote->berths[i].keeper != 0;
+	return count;
+}
+
+/* Of what the zygote's keeper has, a berth's gets five descriptors. */
+static int keep_only(struct berth *berth)
+{
+	int *kept[] = {
+		&berth->zygote, &berth->desk, &berth->registry,
+		&berth->pid_namespace, &berth->user_namespace,
+	};
+	int next = KEPT;
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		if (*kept[i] < 0)
+			continue;
+		*kept[i] = fcntl(*kept[i], F_DUPFD_CLOEXEC, next);
+		if (*kept[i] < 0)
+			return -1;
+		next = *kept[i] + 1;
+	}
+	if (system_close_own(3, KEPT - 1) < 0)
+		return -1;
+	return system_close_range((unsigned int)next);
+}
+
+static void live_as_berth(const struct keeper *keeper, uint32_t number,
+			 int desk, size_t length)
+{
+	const struct zygote *zygote = &keeper->zygote;
+	struct berth berth = {
+		.zygote = keeper->park.guest,
+		.desk = desk,
+		.registry = zygote->registry[1],
+		.number = number,
+		.owner = keeper->uid,
+		.pid_namespace = zygote->pid_namespace,
+		.user_namespace = keeper->plan->tier == TIER_B ?
+			zygote->user_namespace : -1,
+		.link = -1,
+		.guest_link = -1,
+		.guest_park = -1,
+		.guest_stdio = { -1, -1, -1 },
+	};
+
+	_exit(keep_only(&berth) < 0 ? 125 :
+	      keeper_live_as_berth(&berth, plans + sizeof(uint32_t), length));
+}
+
+static void make_berth(struct keeper *keeper, size_t length)
+{
+	struct zygote *zygote = &keeper->zygote;
+	uint32_t number = 0;
+	int desk[2];
+	pid_t pid;
+
+	while (number < ZYGOTE_BERTHS && zygote->berths[number].keeper != 0)
+		number++;
+	/* Whoever wants so many notices that one never says anything. */
+	if (number == ZYGOTE_BERTHS ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, desk) < 0)
+		return;
+	pid = fork();
+	if (pid == 0)
+		live_as_berth(keeper, number, desk[1], length);
+	system_close(desk[1]);
+	if (pid < 0) {
+		system_close(desk[0]);
+		return;
+	}
+	zygote->berths[number] = (struct zygote_berth){ pid, desk[0], 0 };
+}
+
+/* Takes every plan that is there as a whole. */
+static void take_plans(struct keeper *keeper)
+{
+	uint32_t length;
+
+	while (plans_length >= sizeof(length)) {
+		memcpy(&length, plans, sizeof(length));
+		if (length > PLANS_LARGEST - sizeof(length)) {
+			keeper_fail(keeper, STEP_PLAN, EFBIG);
+			return;
+		}
+		if (plans_length < sizeof(length) + length)
+			return;
+		make_berth(keeper, length);
+		plans_length -= sizeof(length) + length;
+		memmove(plans, plans + sizeof(length) + length, plans_length);
+	}
+}
+
+void zygote_hear_job(struct keeper *keeper)
+{
+	struct park *park = &keeper->park;
+	ssize_t length = recv(park->job, plans + plans_length,
+			      PLANS_LARGEST - plans_length, MSG_DONTWAIT);
+
+	if (length < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (length > 0) {
+		plans_length += (size_t)length;
+		take_plans(keeper);
+		return;
+	}
+	system_close(park->job);
+	park->job = -1;
+	if (system_pidfd_kill(keeper->main_pidfd, SIGKILL) < 0 &&
+	    errno != ESRCH)
+		keeper_fail(keeper, STEP_MAIN, errno);
+	zygote_close(keeper);
+}
+
+void zygote_close(struct keeper *keeper)
+{
+	keeper->zygote.is_closing = true;
+	if (berth_count(&keeper->zygote) == 0)
+		keeper_end(keeper, CAUSE_NONE);
+}
+
+/* A keeper that has gone is told nothing more. */
+static void tell(const struct zygote_berth *berth, const struct zygote_end *end)
+{
+	if (send(berth->desk, end, sizeof(*end), MSG_DONTWAIT | MSG_NOSIGNAL) <
+	    0)
+		return;
+}
+
+void zygote_hear_registry(struct keeper *keeper)
+{
+	struct zygote *zygote = &keeper->zygote;
+	struct zygote_entry entry;
+
+	if (read(zygote->registry[0], &entry, sizeof(entry)) !=
+	    (ssize_t)sizeof(entry) || entry.berth >= ZYGOTE_BERTHS)
+		return;
+	zygote->berths[entry.berth].pid = entry.pid;
+	for (size_t i = 0; i < ZYGOTE_ENDED; i++) {
+		struct zygote_end *end = &zygote->ended[i];
+
+		if (end->pid != entry.pid)
+			continue;
+		tell(&zygote->berths[entry.berth], end);
+		end->pid = 0;
+	}
+}
+
+void zygote_hear_end(struct keeper *keeper, const struct zygote_end *end)
+{
+	struct zygote *zygote = &keeper->zygote;
+
+	for (size_t i = 0; i < ZYGOTE_BERTHS; i++) {
+		struct zygote_berth *berth = &zygote->berths[i];
+
+		if (berth->keeper == 0 || berth->pid != end->pid)
+			continue;
+		tell(berth, end);
+		berth->pid = 0;
+		return;
+	}
+	zygote->ended[zygote->ended_count++ % ZYGOTE_ENDED] = *end;
+}
+
+void zygote_reap(struct keeper *keeper)
+{
+	struct zygote *zygote = &keeper->zygote;
+
+	for (size_t i = 0; i < ZYGOTE_BERTHS; i++) {
+		struct zygote_berth *berth = &zygote->berths[i];
+
+		if (berth->keeper == 0 ||
+		    waitpid(berth->keeper, NULL, WNOHANG) == 0)
+			continue;
+		system_close(berth->desk);
+		*berth = (struct zygote_berth){ .desk = -1 };
+	}
+	if (zygote->is_closing && berth_count(zygote) == 0)
+		keeper_end(keeper, CAUSE_NONE);
+}
+
+const char *zygote_anomaly(const struct keeper *keeper)
+{
+	static const int known[] = { 0, 1, 2, PARK_DESCRIPTOR };
+
+	return proc_anomaly(keeper->main_pidfd, keeper->plan->tier == TIER_A ?
+			    keeper->uid : geteuid(), known,
+			    sizeof(known) / sizeof(known[0]));
+}

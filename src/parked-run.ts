@@ -1,0 +1,226 @@
+import { availableParallelism } from 'node:os';
+import type { Architecture } from './base/architecture.ts';
+import { CELL_PATH, cellGround, cellHost } from './cell-host.ts';
+import type { OpenNetwork } from './cell-network.ts';
+import type { PipelineContext } from './pipeline-context.ts';
+import { programPlan } from './program-plan.ts';
+import { programReport } from './program-report.ts';
+import { networkMode } from './recipe/network.ts';
+import type { Tier } from './recipe/recipe.ts';
+import { cellEnvironment } from './run/cell-environment.ts';
+import { cellLimits } from './run/cell-limits.ts';
+import { cellPaths, pathVariables } from './run/cell-start.ts';
+import type { Stocked } from './run/cell-stock.ts';
+import type { CellOutcome } from './run/launch-cell.ts';
+import { errorName } from './run/kernel-names.ts';
+import { fitsParkedCell, programPath, type Job, type LaunchPlan, type ProgramFile } from './run/launch-plan.ts';
+import { parkCell, type ParkedCell } from './run/park-cell.ts';
+import { parkedProgram, zygoteProgram, type Language } from './run/parked-programs.ts';
+import type { RunReport, StartKind } from './run/run-report.ts';
+import { handoverFilter, zygoteFilter } from './run/zygote-filter.ts';
+import { checkArchitecture, missingSlot, networkFor, withEvents } from './run-program.ts';
+import type { RunningProgram, RunRequest } from './run-program.ts';
+import { readManifest } from './store/image-manifest.ts';
+import { materialiseRootfs } from './store/rootfs-folder.ts';
+import { makeSlot } from './store/slot-folder.ts';
+import { PARKED_CPU_MS, type WarmKind } from './warm-kind.ts';
+import { zygoteLimits, type ZygoteHome } from './zygote-home.ts';
+
+/** A parked cell with what its run needs besides. */
+export interface ParkedRun extends Stocked {
+  /** Begins the one run; undefined where its words do not fit, and the cell is still to be had. */
+  readonly start: (request: RunRequest, file: ProgramFile, how: StartKind) => StartedJob | undefined;
+}
+
+export interface StartedJob {
+  /** Undefined when the cell had ended in the moment in which it was taken: then nothing was run, and nothing was handed on. */
+  readonly report: Promise<RunReport | undefined>;
+  readonly facts: RunningProgram['facts'];
+  readonly forward: RunningProgram['forward'];
+}
+
+/** What a program of each language is called where a cell's own words are asked for. */
+const STAND_IN: Readonly<Record<Language, string>> = { python: 'main.py', node: 'main.js' };
+
+/** Characters of what a program says that cannot wait. */
+const LONGEST_REASON = 200;
+
+/** Makes a cell for runs of this kind, by a zygote where that is possible. Throws what `startProgram` would. */
+export async function parkRun(
+  kind: WarmKind,
+  zygotes: ZygoteHome | undefined,
+  context: PipelineContext,
+): Promise<ParkedRun> {
+  const { image, minimumTier } = kind.request;
+  checkArchitecture(image, context);
+  const manifest = readManifest(image.manifest);
+  const host = await cellHost(minimumTier ?? manifest.sandbox.minimumTier);
+  const root = await materialiseRootfs(context.store, image, { progress: context.progress, signal: context.signal });
+  const network = await networkFor(kind.request, { manifest, host }, context);
+  try {
+    const request = standInRequest(kind);
+    const parts = { request, manifest, limits: kind.limits, root, host, files: [], network };
+    const plan = await programPlan(parts, context);
+    const cell =
+      (await zygotes?.fork(berthPlan(plan, image.architecture))) ??
+      (await parkWithSlot(parkedPlan(plan, kind), (index) => makeSlot(context.store, root, index)));
+    return stocked({ kind, cell, network, words: plan.arguments, tier: host.tier });
+  } catch (error) {
+    await network.close();
+    throw error;
+  }
+}
+
+/** What a zygote is made of, for runs of this kind; undefined where there can be none. */
+export async function zygotePlan(kind: WarmKind, context: PipelineContext): Promise<LaunchPlan> {
+  const { image, minimumTier } = kind.request;
+  const manifest = readManifest(image.manifest);
+  const host = await cellHost(minimumTier ?? manifest.sandbox.minimumTier);
+  const root = await materialiseRootfs(context.store, image, { progress: context.progress, signal: context.signal });
+  const network = await networkFor({ network: 'none' }, { manifest, host }, context);
+  const parts = { request: standInRequest(kind), manifest, limits: kind.limits, root, host, files: [], network };
+  const plan = await programPlan(parts, context);
+  const program = zygoteProgram();
+  return {
+    ...plan,
+    program,
+    arguments: [...withProgram(plan.arguments, kind.language, program.name), ...kind.modules],
+    // More than one thread could not be forked.
+    environment: { ...plan.environment, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
+    filter: zygoteFilter(manifest.sandbox.syscalls, image.architecture),
+    resourceLimits: zygoteLimits(plan.resourceLimits),
+  };
+}
+
+/**
+ * Whether programs of this kind can be forked by a zygote: Python's, in cells with namespaces and control groups of their own, which
+ * reach nobody. A zygote in a network would have that while it imports.
+ */
+export async function hasZygote(kind: WarmKind, context: PipelineContext): Promise<boolean> {
+  const manifest = readManifest(kind.request.image.manifest);
+  const { network = manifest.sandbox.network, minimumTier = manifest.sandbox.minimumTier } = kind.request;
+  const host = await cellHost(minimumTier);
+  if (kind.language !== 'python' || networkMode(network) !== 'none' || host.tier !== 'A') return false;
+  return (await cellGround(host, kind.limits, context.now)).cgroups !== undefined;
+}
+
+/** A cell's own program is forked into it. */
+function berthPlan(plan: LaunchPlan, architecture: Architecture): LaunchPlan {
+  return { ...plan, program: undefined, filter: handoverFilter(plan.filter, architecture) };
+}
+
+function standInRequest({ request, language }: WarmKind): RunRequest {
+  const file = { name: STAND_IN[language], content: new Uint8Array() };
+  return { ...request, program: { kind: 'file', file }, arguments: [], limits: {}, stdio: 'capture' };
+}
+
+/** The same, with the program that waits. What it uses of the processor before the run does not count against the run. */
+function parkedPlan(plan: LaunchPlan, { language, modules }: WarmKind): LaunchPlan {
+  const program = parkedProgram(language);
+  const more = PARKED_CPU_MS / 1000;
+  return {
+    ...plan,
+    program,
+    arguments: [...withProgram(plan.arguments, language, program.name), ...modules],
+    resourceLimits: plan.resourceLimits.map(({ resource, soft, hard }) =>
+      resource === 'cpu' ? { resource, soft: soft + more, hard: hard + more } : { resource, soft, hard },
+    ),
+  };
+}
+
+function withProgram(words: readonly string[], language: Language, name: string): readonly string[] {
+  return words.map((word) => (word === programPath(STAND_IN[language]) ? programPath(name) : word));
+}
+
+/** In tier C, a slot is made when it is wanted for the first time. */
+async function parkWithSlot(plan: LaunchPlan, make: (index: number) => Promise<void>): Promise<ParkedCell> {
+  const cell = parkCell(plan, CELL_PATH);
+  if (plan.tier !== 'C' || (await cell.ready)) return cell;
+  const { facts } = await cell.discard();
+  const index = missingSlot(facts, plan);
+  if (index === undefined) return cell;
+  await make(index);
+  return parkWithSlot(plan, make);
+}
+
+interface StockedParts {
+  readonly kind: WarmKind;
+  readonly cell: ParkedCell;
+  readonly network: OpenNetwork;
+  /** That a program of this language is started with. */
+  readonly words: readonly string[];
+  readonly tier: Tier;
+}
+
+function stocked(parts: StockedParts): ParkedRun {
+  const { cell, network } = parts;
+  return {
+    ready: cell.ready,
+    isWaiting: cell.isWaiting,
+    gone: cell.gone,
+    discard: async () => {
+      try {
+        return faultOf(await cell.discard());
+      } finally {
+        await network.close();
+      }
+    },
+    start: (request, file, how) => startJob(parts, { request, file, how }),
+  };
+}
+
+interface JobParts {
+  readonly request: RunRequest;
+  readonly file: ProgramFile;
+  readonly how: StartKind;
+}
+
+/** Why a cell ended that was to wait; its own words are a guest's, so they are cut and made harmless. */
+function faultOf({ facts, stderr }: CellOutcome): string | undefined {
+  const said = stderr.toString('utf8').trim().split('\n').at(-1) ?? '';
+  if (facts.failure !== undefined)
+    return `the step \`${facts.failure.step}\` failed (${errorName(facts.failure.errno)})`;
+  if (facts.end === undefined) return undefined;
+  return said === ''
+    ? `it ended with ${JSON.stringify(facts.end)}`
+    : said.slice(0, LONGEST_REASON).replaceAll(/[^ -~]/g, '?');
+}
+
+function startJob(parts: StockedParts, { request, file, how }: JobParts): StartedJob | undefined {
+  const { kind, cell, network, words, tier } = parts;
+  const { stdio, onOutput, input, cancel } = request;
+  if (stdio === 'inherit') return undefined;
+  const limits = { ...kind.limits, ...request.limits };
+  const job: Job = {
+    arguments: [...withProgram(words, kind.language, file.name), ...request.arguments],
+    environment: cellEnvironment(
+      { ...network.variables, ...request.environment },
+      availableParallelism(),
+      pathVariables(cellPaths(tier, '', undefined)),
+    ),
+    limits: cellLimits(limits),
+    program: file,
+  };
+  if (!fitsParkedCell(job)) return undefined;
+  const { outcome, forward } = cell.begin({ job, stdio, onOutput, input, signal: cancel });
+  const closed = outcome.finally(() => network.close());
+  let isForwarded = false;
+  const report = closed.then((ended) => {
+    const isCancelled = ended.facts.cause === 'cancelled' && (isForwarded || cancel?.aborted === true);
+    if (!isCancelled && !hasBegun(ended)) return undefined;
+    return withEvents(programReport(ended, { request, limits, tier, start: how }), network);
+  });
+  return {
+    report,
+    facts: async () => (await outcome).facts,
+    forward: (signal) => {
+      isForwarded = true;
+      forward(signal);
+    },
+  };
+}
+
+/** Layers are told of runs that began, even of those that failed. */
+function hasBegun({ facts }: CellOutcome): boolean {
+  return facts.layers.length > 0;
+}
