@@ -66,7 +66,8 @@ function languageOf({ name }: ProgramFile, { interpreter }: ImageManifest): Lang
 
 /** How much of a program is looked at for what it imports; more would only be for whoever wants to keep us busy. */
 const LONGEST_LOOK = 65_536;
-const IMPORTED = /(?:^|[;:])[ \t]*(?:import|from)[ \t]+([^\n;#]{1,500})/gm;
+/** At the beginning of a line or behind another statement; also in a text in the program, as in those of Dify. */
+const IMPORTED = /(?:^|[;:"']|\\n)[ \t]*(?:import|from)[ \t]+([^\n;#"'\\]{1,500})/gm;
 
 /**
  * The first of `preimport` up to the last that the program imports, or a part of which it does. A guess by its text: it decides

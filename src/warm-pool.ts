@@ -11,15 +11,17 @@ import { startProgram, type RunningProgram, type RunRequest } from './run-progra
 import { readManifest, type ImageManifest } from './store/image-manifest.ts';
 import type { Image } from './store/image-record.ts';
 import { warmKind, warmProgram, type WarmKind } from './warm-kind.ts';
-import { ZygoteHome, type ZygoteHomeState } from './zygote-home.ts';
+import { ZygoteHome, type RecycleListener, type ZygoteHomeState } from './zygote-home.ts';
 
 export interface WarmPoolSettings {
-  /** Parked cells of each kind. */
+  /** Parked cells of each kind; 0: every run gets a cell of its own. */
   readonly size: number;
   /** Kinds of which cells are kept; of more, the one that was not wanted for the longest time goes. */
   readonly kinds: number;
   /** Cells of one kind that are made at the same time. */
   readonly makers: number;
+  /** Told when a zygote is let go; with what went wrong, if that is why. */
+  readonly recycled?: RecycleListener | undefined;
 }
 
 /** What is known of the cells that wait for one kind of runs. */
@@ -45,7 +47,7 @@ interface Kept {
  * Landlock stands between cells of one user.
  */
 export class WarmPool {
-  readonly #context: PipelineContext;
+  readonly #context: () => PipelineContext;
   readonly #settings: WarmPoolSettings;
   /** By key, the one that was wanted last at the end. */
   readonly #kept = new Map<string, Kept>();
@@ -54,7 +56,8 @@ export class WarmPool {
   readonly #closing = new Set<Promise<void>>();
   #isOpen = true;
 
-  constructor(context: PipelineContext, settings: WarmPoolSettings) {
+  /** `context` is asked for each run, with the time that it is then. */
+  constructor(context: () => PipelineContext, settings: WarmPoolSettings) {
     this.#context = context;
     this.#settings = settings;
   }
@@ -98,18 +101,14 @@ export class WarmPool {
   /** Where none waits, one that a zygote makes at once; undefined where there is no zygote. */
   async #forked(kept: Kept | undefined): Promise<ParkedRun | undefined> {
     if (kept?.zygotes === undefined || kept.zygotes.state().failure !== undefined) return undefined;
-    const cell = await parkRun(kept.kind, kept.zygotes, this.#now());
+    const cell = await parkRun(kept.kind, kept.zygotes, this.#context());
     if (await cell.ready) return cell;
     await cell.discard();
     return undefined;
   }
 
-  #now(): PipelineContext {
-    return { ...this.#context, now: Math.floor(Date.now() / 1000) };
-  }
-
   #startCold(request: RunRequest): Promise<RunningProgram> {
-    return startProgram(request, this.#now());
+    return startProgram(request, this.#context());
   }
 
   /** A run that its cell could not begin any more gets one of its own: others may be as dead. */
@@ -131,7 +130,7 @@ export class WarmPool {
   async #keptFor(request: RunRequest, file: ProgramFile): Promise<Kept | undefined> {
     const manifest = this.#manifestOf(request.image);
     const kind = warmKind(request, file, manifest);
-    if (!this.#isOpen || kind === undefined) return undefined;
+    if (!this.#isOpen || kind === undefined || this.#settings.size === 0) return undefined;
     const { tier } = await cellHost(request.minimumTier ?? manifest.sandbox.minimumTier);
     const zygotes = this.#kept.has(kind.key) ? undefined : await this.#zygotesFor(kind);
     // Also, it may have been closed meanwhile.
@@ -151,13 +150,17 @@ export class WarmPool {
   }
 
   async #zygotesFor(kind: WarmKind): Promise<ZygoteHome | undefined> {
-    if (!(await hasZygote(kind, this.#now()))) return undefined;
-    return new ZygoteHome({ plan: () => zygotePlan(kind, this.#now()), clock: CLOCK });
+    if (!(await hasZygote(kind, this.#context()))) return undefined;
+    return new ZygoteHome({
+      plan: () => zygotePlan(kind, this.#context()),
+      clock: CLOCK,
+      recycled: this.#settings.recycled,
+    });
   }
 
   #newKept(kind: WarmKind, zygotes: ZygoteHome | undefined): Kept {
     const { size, makers } = this.#settings;
-    const make = (): Promise<ParkedRun> => parkRun(kind, zygotes, this.#now());
+    const make = (): Promise<ParkedRun> => parkRun(kind, zygotes, this.#context());
     const stock = new CellStock({ size, makers, make, clock: CLOCK, longestWaitMs: LONGEST_WAIT_MS });
     return { kind, stock, zygotes };
   }

@@ -10,7 +10,11 @@ export interface ZygoteHomeRequest {
   /** What the zygote is made of. */
   readonly plan: () => Promise<LaunchPlan>;
   readonly clock: StockClock;
+  readonly recycled?: RecycleListener | undefined;
 }
+
+/** `message`: what went wrong, where something did. */
+export type RecycleListener = (reason: RecycleReason, message: string | undefined) => void;
 
 export interface ZygoteHomeState {
   /** Of the zygote that is in use. */
@@ -89,6 +93,7 @@ export class ZygoteHome {
   #recycle(reason: RecycleReason): void {
     if (this.#current === undefined) return;
     this.#recycled[reason] += 1;
+    this.#request.recycled?.(reason, reason === 'failure' ? this.#failure : undefined);
     this.#letGo();
   }
 

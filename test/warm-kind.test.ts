@@ -4,7 +4,7 @@ import { DEFAULT_SANDBOX } from '../src/recipe/recipe.ts';
 import type { RunRequest } from '../src/run-program.ts';
 import type { ImageManifest } from '../src/store/image-manifest.ts';
 import type { Image } from '../src/store/image-record.ts';
-import { PARKED_CPU_MS, warmKind, warmProgram } from '../src/warm-kind.ts';
+import { neededModules, PARKED_CPU_MS, warmKind, warmProgram } from '../src/warm-kind.ts';
 
 const FILE = { name: 'main.py', content: Buffer.from('pass') };
 const LIMITS = DEFAULT_SANDBOX.limits;
@@ -119,5 +119,51 @@ describe('warmKind()', () => {
     expect(warmKind(REQUEST, { ...FILE, name: 'a.js' }, { ...MANIFEST, interpreter: undefined })?.language).toBe(
       'node',
     );
+  });
+});
+
+describe('neededModules()', () => {
+  const PREIMPORT = ['numpy', 'pandas', 'matplotlib.pyplot'];
+  const needed = (text: string): readonly string[] =>
+    neededModules(PREIMPORT, { name: 'main.py', content: Buffer.from(text) });
+
+  it.each([
+    ['print(1)', 0],
+    ['import numpy', 1],
+    ['import numpy as np\nprint(np)', 1],
+    ['import os, sys, pandas as pd', 2],
+    ['from pandas.core import frame', 2],
+    ['def f():\n    import pandas', 2],
+    ['x = 1; import pandas', 2],
+    ['import matplotlib', 3],
+    ['import numpy\nimport pandas', 2],
+    ['# import pandas', 0],
+    ['import numpyro', 0],
+    ['from . import pandas', 0],
+    // As the service wraps what Dify sends.
+    [`exec(${JSON.stringify('import json\nimport pandas as pd\nprint(pd)')})`, 2],
+    [`exec(${JSON.stringify('import pandas as pd')})`, 2],
+  ])('%j needs the first %d', (text, count) => {
+    expect(needed(text)).toEqual(PREIMPORT.slice(0, count));
+  });
+
+  it('is nothing where nothing is to be imported', () => {
+    expect(neededModules([], { name: 'main.py', content: Buffer.from('import numpy') })).toEqual([]);
+  });
+
+  it('takes no longer for a program that was made to keep it busy', () => {
+    const text = `${'import '.repeat(200_000)}\n${'from a import ('.repeat(100_000)}`;
+    expect(needed(text)).toEqual([]);
+  });
+});
+
+describe('warmKind() of modules', () => {
+  it('is another one for other modules', () => {
+    const manifest = { ...MANIFEST, sandbox: { ...DEFAULT_SANDBOX, preimport: ['numpy'] } };
+    const kind = (text: string): ReturnType<typeof warmKind> =>
+      warmKind(REQUEST, { name: 'main.py', content: Buffer.from(text) }, manifest);
+    expect(kind('import numpy')?.modules).toEqual(['numpy']);
+    expect(kind('pass')?.modules).toEqual([]);
+    expect(kind('pass')?.key).not.toBe(kind('import numpy')?.key);
   });
 });

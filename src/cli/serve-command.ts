@@ -23,6 +23,7 @@ export function addServeVerb(program: Command, run: Run): void {
     .option('--keys <file>', 'API keys, `NAME KEY` on each line')
     .option('--workers <number>', 'runs at one time (default: 4)')
     .option('--max-requests <number>', 'running and waiting together (default: 50)')
+    .option('--warm-cells <number>', 'cells of each kind that wait for a run (default: 4; 0: none)')
     .option('--limit <name=value>', 'a limit in place of the image’s, such as wall=2s (repeatable)', collect)
     .option('--max-limit <name=value>', 'the most that a request may ask for (repeatable)', collect)
     .option('--max-body <size>', 'largest request (default: 8MiB)')

@@ -1,20 +1,25 @@
 import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import { difyEnvironment, mergeDifyConfigs, type DifyConfig } from '../recipe/dify-config.ts';
 import { readBoundedFile } from '../recipe/bounded-file.ts';
 import { proxySecrets } from '../recipe/proxy-secrets.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
-import { startProgram } from '../run-program.ts';
 import { checkExposure, DEFAULT_KEY_NAME, parseKeyFile, type ApiKey } from '../serve/api-keys.ts';
 import type { ListenAddress } from '../serve/listen-address.ts';
-import { createService } from '../serve/service.ts';
+import type { ServiceClock, StartProgram } from '../serve/run-desk.ts';
+import { createService, type Service } from '../serve/service.ts';
 import { serviceClock } from '../serve/service-clock.ts';
 import { liveUntilSignal } from '../serve/service-life.ts';
 import type { ServiceSettings } from '../serve/service-settings.ts';
 import { readSettings } from '../serve/settings-reader.ts';
-import { WatchedImages } from '../serve/watched-images.ts';
-import { serviceWatching } from '../serve/watching.ts';
+import type { ServedImage } from '../serve/image-source.ts';
+import type { PoolState, ServiceWatch } from '../serve/service-watch.ts';
+import { keepWarm, poolStates } from '../serve/warm-cells.ts';
+import { WatchedImages, type ImagesToWatch } from '../serve/watched-images.ts';
+import { WarmPool, type WarmPoolSettings } from '../warm-pool.ts';
+import { serviceWatching, type Watching } from '../serve/watching.ts';
 import type { CommandContext, CommonFlags } from './command-context.ts';
 import { readDifyConfig } from './dify-files.ts';
 import { withPipeline } from './pipeline.ts';
@@ -46,11 +51,7 @@ export async function serveVerb(
         ? await imageOfDify({ flags, dify }, context, building)
         : await imageToServe(word ?? '', building);
     const source = { ...toServe, store: pipeline.store, architecture: context.hostArchitecture, watch };
-    const images = await WatchedImages.open({ ...source, everyMs: LOOK_MS });
-    const clock = serviceClock();
-    const start = (request: Parameters<typeof startProgram>[0]): ReturnType<typeof startProgram> =>
-      startProgram(request, current());
-    const service = createService({ settings, images, clock, start, ...watching });
+    const { service, images, clock, pool } = await openService({ source, settings, current, watching });
     const stopAtOnce = stopOnSecondSignal(context.signal, () => service.stop());
     try {
       await liveUntilSignal({
@@ -67,9 +68,50 @@ export async function serveVerb(
     } finally {
       stopAtOnce();
       await images.close();
+      await pool.close();
     }
   });
   return 0;
+}
+
+interface OpenService {
+  readonly service: Service;
+  readonly images: WatchedImages;
+  readonly clock: ServiceClock;
+  readonly pool: WarmPool;
+}
+
+interface ServiceMaking {
+  readonly source: Omit<ImagesToWatch, 'everyMs' | 'onServed'>;
+  readonly settings: ServiceSettings;
+  readonly current: () => PipelineContext;
+  readonly watching: Watching;
+}
+
+async function openService({ source, settings, current, watching }: ServiceMaking): Promise<OpenService> {
+  const { watch } = watching;
+  const pool = new WarmPool(current, poolSettings(settings, watch));
+  const onServed = (served: ServedImage): void => void keepWarm(pool, served, { settings, watch });
+  const images = await WatchedImages.open({ ...source, onServed, everyMs: LOOK_MS });
+  const clock = serviceClock();
+  const start: StartProgram = (request) => pool.start(request);
+  const pools = (): readonly PoolState[] => poolStates(pool, images.current());
+  return { service: createService({ settings, images, clock, start, pools, ...watching }), images, clock, pool };
+}
+
+/** Kinds: of each language, with each set of modules, with and without a network. */
+const MOST_KINDS = 16;
+
+function poolSettings({ warmCells }: ServiceSettings, watch: ServiceWatch): WarmPoolSettings {
+  return {
+    size: warmCells,
+    kinds: MOST_KINDS,
+    makers: availableParallelism(),
+    recycled: (reason, message) => {
+      watch.zygoteRecycled(reason);
+      if (message !== undefined) watch.noticed({ level: 'warning', message });
+    },
+  };
 }
 
 async function difySettings({ config }: ServeFlags, { environment }: CommandContext): Promise<DifyConfig | undefined> {

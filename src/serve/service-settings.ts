@@ -12,6 +12,8 @@ export interface ServiceSettings {
   readonly workers: number;
   /** Running and waiting together. */
   readonly requests: number;
+  /** Cells of each kind of runs that are kept waiting; 0: none. */
+  readonly warmCells: number;
   /** For runs that say nothing, in place of the image's. */
   readonly limits: Partial<Limits>;
   /** Beyond which no request may go; where nothing is said, what the image gives anyway. */
@@ -33,6 +35,7 @@ const MIB = 1024 ** 2;
 export const DEFAULT_SETTINGS: Omit<ServiceSettings, 'address' | 'keys'> = {
   workers: 4,
   requests: 50,
+  warmCells: 4,
   limits: {},
   mostLimits: {},
   enablePreload: false,

@@ -17,6 +17,7 @@ export interface SettingFlags {
   readonly listen?: string;
   readonly workers?: string;
   readonly maxRequests?: string;
+  readonly warmCells?: string;
   /** Each `name=value`. */
   readonly limit?: readonly string[];
   readonly maxLimit?: readonly string[];
@@ -61,6 +62,7 @@ export function readSettings({ flags, environment, keys, dify }: SettingSources)
     keys: [...keys, ...ownKey(word(undefined, 'ROOTCELLAR_API_KEY') ?? difyText(dify, 'app.key'))],
     workers,
     requests,
+    warmCells: warmCellsOf(word(flags.warmCells, 'ROOTCELLAR_WARM_CELLS')),
     limits: { ...workerTimeout(dify), ...limitsOf(list(flags.limit, 'ROOTCELLAR_LIMITS')) },
     mostLimits: limitsOf(list(flags.maxLimit, 'ROOTCELLAR_MAX_LIMITS')),
     network: dify === undefined ? undefined : networkOf(dify),
@@ -70,6 +72,11 @@ export function readSettings({ flags, environment, keys, dify }: SettingSources)
     updateMs: dify === undefined ? undefined : updateInterval(dify, notes),
   };
   return { settings, notes };
+}
+
+function warmCellsOf(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_SETTINGS.warmCells;
+  return text === '0' ? 0 : wholeNumber(text, '--warm-cells');
 }
 
 /** Under one name: whoever wants to tell holders apart has a file. */

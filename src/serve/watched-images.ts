@@ -19,6 +19,8 @@ export interface ImagesToWatch {
   /** Reads again what the image is made from, and builds it; undefined: there is nothing that it is made from. */
   readonly build: ((upgrade: Upgrade) => Promise<Image>) | undefined;
   readonly watch: Pick<ServiceWatch, 'noticed'>;
+  /** Told of each image that new runs get from now on. */
+  readonly onServed?: ((served: ServedImage) => void) | undefined;
   /** Between two looks. */
   readonly everyMs: number;
 }
@@ -108,6 +110,7 @@ export class WatchedImages implements ImageSource {
     this.#current = next;
     const what = `image \`${image.name}\` generation ${image.generation}, ${shortDigest(image.diffId)}`;
     watch.noticed({ level: 'info', message: `${what} is served${was}` });
+    this.#options.onServed?.(next);
   }
 
   /** A problem that stays is told once. */

@@ -106,6 +106,8 @@ function toyStock(settings: Partial<StockRequest<Toy>> = {}): ToyStock {
   const fill = async (): Promise<void> => {
     for (let before = -1; before < made.length;) {
       before = made.length;
+      // Whoever has taken one goes before the next is made.
+      await clock.advance(0);
       for (const each of made) each.getReady(true);
       await settled();
     }
@@ -115,9 +117,10 @@ function toyStock(settings: Partial<StockRequest<Toy>> = {}): ToyStock {
 
 describe('CellStock', () => {
   it('makes as many as should wait, no more than `makers` at the same time', async () => {
-    const { stock, made, fill } = toyStock();
+    const { stock, made, fill, clock } = toyStock();
     expect(stock.take()).toBeUndefined();
-    await settled();
+    expect(stock.state()).toMatchObject({ making: 0 });
+    await clock.advance(0);
     expect(stock.state()).toEqual({ waiting: 0, making: 2, size: 3, failures: 0, lastFailure: undefined });
     made[0]?.getReady(true);
     await settled();
