@@ -259,10 +259,12 @@ describe.skipIf(CANNOT_SANDBOX)('a stream', () => {
     const before = process.memoryUsage().rss;
     const leave = new AbortController();
     const code = 'import sys\nwhile True: sys.stdout.write("x" * 10**6)';
-    await wide.run({ code, stream: true }, { signal: leave.signal });
+    const unread = await wide.run({ code, stream: true }, { signal: leave.signal });
     // Nobody reads: had the program not been held back, it would have come to the end of what it may print.
     await expect.poll(() => wide.told.ended[0]?.status, { timeout: 20_000 }).toBe('cancelled');
     expect(process.memoryUsage().rss - before).toBeLessThan(64 * 1024 ** 2);
+    // It is held until here: fetch ends what nobody holds.
+    expect(unread.bodyUsed).toBe(false);
     leave.abort();
   });
 
