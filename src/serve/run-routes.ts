@@ -19,13 +19,17 @@ export function addRunRoutes(app: FastifyInstance, parts: ServiceParts, terms: A
     const stream = work.isStreamed ? new ClientStream(reply, { ...terms, longestMs }) : undefined;
     // Whoever gives a key means to come back for the answer, and so the run goes on without its client.
     const signal = key === undefined ? clientSignal(reply) : new AbortController().signal;
-    const perform = (): Promise<KeptAnswer> =>
-      stream === undefined
-        ? answerWhole(work, signal, parts)
-        : answerInEvents(work, { signal, stream, isKept: key !== undefined }, parts);
+    let isOwn = false;
+    const perform = (): Promise<KeptAnswer> => {
+      isOwn = true;
+      if (stream === undefined) return answerWhole(work, signal, parts);
+      return answerInEvents(work, { signal, stream, isKept: key !== undefined }, parts);
+    };
     try {
       const answer = await (key === undefined ? perform() : parts.kept.answer(key, perform));
-      return stream?.isOpen === true ? reply : send(reply, answer);
+      if (stream?.isOpen !== true) return send(reply, answer);
+      if (!isOwn) await stream.write(answer.body);
+      return reply;
     } catch (error) {
       if (stream?.isOpen !== true) throw error;
       await stream.write(eventText('problem', problemBody(error)));
