@@ -129,7 +129,9 @@ describe.skipIf(CANNOT_SANDBOX)('POST /v1/run', () => {
     expect((await answer({ main: 'main.mjs', files: modules })).report.stdout).toBe('3\n');
     const common = { 'a/main.js': 'console.log(require("./y").y, process.argv.slice(2))', 'a/y.js': 'exports.y = 4' };
     expect((await answer({ main: 'a/main.js', files: common, args: ['b'] })).report.stdout).toBe("4 [ 'b' ]\n");
-    expect((await answer({ language: 'nodejs', code: 'console.log(5)' })).report.stdout).toBe('5\n');
+    const { report } = await answer({ language: 'nodejs', code: 'console.log(5)' });
+    // The image's own profile is Python's, by which Node.js is denied some of what it tries.
+    expect([report.stdout, report.denied]).toEqual(['5\n', []]);
   });
 
   it('takes limits up to what the service allows', async () => {
