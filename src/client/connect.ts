@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { ClientRun } from './client-run.ts';
 import type { RunResult } from './run-result.ts';
 import { sendRun, type Surroundings } from './send-run.ts';
-import { checkedKey, runAddress } from './service-address.ts';
+import { checkHeader, runAddress } from './service-address.ts';
 
 export interface ConnectOptions {
   /** Of the service, such as `http://127.0.0.1:8194`. */
@@ -36,6 +36,7 @@ const SURROUNDINGS: Surroundings = {
 /** Throws E_USAGE for an address or a key that cannot be one. Whether a service is there is seen at the first run. */
 export function connect(options: ConnectOptions, surroundings: Surroundings = SURROUNDINGS): Cellar {
   const { url, key, retries = RETRIES } = options;
-  const target = { address: runAddress(url), key: checkedKey(key), retries };
+  checkHeader('key', key);
+  const target = { address: runAddress(url), key, retries };
   return { run: (run) => sendRun(run, target, surroundings) };
 }

@@ -4,6 +4,7 @@ import { runBody, type ClientRun } from './client-run.ts';
 import { connectionFault, lostConnection } from './connection-fault.ts';
 import { eventResult } from './event-result.ts';
 import { foreignAnswer, runResult, type RunResult } from './run-result.ts';
+import { checkHeader } from './service-address.ts';
 import { refusalOf, retryAfterMs } from './service-refusal.ts';
 
 export interface RunTarget {
@@ -31,6 +32,8 @@ const AFTER_LOSS_MS = 1000;
  * when to come back, and, after a lost connection, when the run has an idempotency key and none of its output was handed on.
  */
 export async function sendRun(run: ClientRun, target: RunTarget, surroundings: Surroundings): Promise<RunResult> {
+  checkHeader('idempotencyKey', run.idempotencyKey);
+  checkHeader('traceparent', run.traceparent);
   const body = JSON.stringify(runBody(run));
   for (let left = target.retries; ; left -= 1) {
     const attempt = await attemptRun({ run, body, target }, surroundings);

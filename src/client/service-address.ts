@@ -17,10 +17,10 @@ export function runAddress(url: string | URL): URL {
   return base;
 }
 
-/** What can stand in a header. Throws E_USAGE, without the key. */
-export function checkedKey(key: string | undefined): string | undefined {
-  if (key === undefined || /^[!-~](?:[ -~]*[!-~])?$/.test(key)) return key;
-  throw new RootcellarError('E_USAGE', '`key`: is empty, or has characters that no header can have', {
+/** Throws E_USAGE, without the value, for what cannot stand in a header. */
+export function checkHeader(name: string, value: string | undefined): void {
+  if (value === undefined || /^[!-~](?:[ -~]*[!-~])?$/.test(value)) return;
+  throw new RootcellarError('E_USAGE', `\`${name}\`: is empty, or has characters that no header can have`, {
     hint: 'look for a line break at its end',
   });
 }

@@ -2,14 +2,13 @@ import type { FastifyReply } from 'fastify';
 import { KEEP_ALIVE, writeToClient } from './event-stream.ts';
 import type { ServiceClock } from './run-desk.ts';
 
-/** Between two signs of life on a stream on which nothing comes: shorter than what proxies wait. */
-const KEEP_ALIVE_MS = 15_000;
-
 export interface StreamTerms {
   readonly clock: Pick<ServiceClock, 'after'>;
   /** A client that reads nothing for so long has gone. */
   readonly patienceMs: number;
-  /** From the first piece to the last: whoever reads too slowly must not keep the place of others for ever. */
+  /** Between two signs of life while nothing else comes. */
+  readonly signMs: number;
+  /** From the first event to the last: whoever reads too slowly must not keep the place of others for ever. */
   readonly longestMs: number;
 }
 
@@ -19,6 +18,8 @@ export class ClientStream {
   readonly #terms: StreamTerms;
   #callOffs: { readonly life: () => void; readonly sign: () => void };
   #isOpen = false;
+  /** Whether anything but signs of life was written. */
+  #isTelling = false;
 
   constructor(reply: FastifyReply, terms: StreamTerms) {
     this.#reply = reply;
@@ -32,6 +33,11 @@ export class ClientStream {
 
   /** Resolves when more may be written, or when nobody reads any more. */
   async write(text: string): Promise<void> {
+    if (!this.#isTelling) this.#startLife();
+    await this.#send(text);
+  }
+
+  async #send(text: string): Promise<void> {
     this.#open();
     const { clock, patienceMs } = this.#terms;
     await writeToClient(this.#reply.raw, text, (action) => clock.after(patienceMs, action));
@@ -40,14 +46,20 @@ export class ClientStream {
   end(): void {
     this.#callOffs.sign();
     this.#callOffs.life();
-    if (this.#isOpen) this.#reply.raw.end();
+    if (!this.#isOpen) return;
+    this.#reply.raw.socket?.setTimeout(this.#terms.patienceMs);
+    this.#reply.raw.end();
+  }
+
+  #startLife(): void {
+    this.#isTelling = true;
+    const { clock, longestMs } = this.#terms;
+    this.#callOffs = { ...this.#callOffs, life: clock.after(longestMs, () => void this.#reply.raw.destroy()) };
   }
 
   #open(): void {
     if (this.#isOpen) return;
     this.#isOpen = true;
-    const { clock, longestMs } = this.#terms;
-    this.#callOffs = { ...this.#callOffs, life: clock.after(longestMs, () => void this.#reply.raw.destroy()) };
     this.#reply.hijack();
     const headers = Object.entries(this.#reply.getHeaders()).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, value] as const],
@@ -61,9 +73,10 @@ export class ClientStream {
   }
 
   #keepAlive(): () => void {
-    return this.#terms.clock.after(KEEP_ALIVE_MS, () => {
+    const { clock, signMs } = this.#terms;
+    return clock.after(signMs, () => {
       this.#callOffs = { ...this.#callOffs, sign: this.#keepAlive() };
-      return this.write(KEEP_ALIVE);
+      return this.#send(KEEP_ALIVE);
     });
   }
 }

@@ -1,10 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
+import type { ServiceClock } from './run-desk.ts';
 
 /** The answers of a server that are not wholly sent yet. */
 export interface OpenAnswers {
-  /** Resolves when there is none. */
-  readonly none: () => Promise<void>;
+  /** Resolves when there is none, or in so many milliseconds. */
+  readonly none: (withinMs: number, clock: Pick<ServiceClock, 'after'>) => Promise<void>;
 }
 
 /** From now on. */
@@ -19,10 +20,14 @@ export function trackAnswers(app: FastifyInstance): OpenAnswers {
     });
   });
   return {
-    none: () =>
+    none: (withinMs, clock) =>
       new Promise((resolve) => {
-        tell = resolve;
-        if (open.size === 0) resolve();
+        const callOff = clock.after(withinMs, resolve);
+        tell = () => {
+          callOff();
+          resolve();
+        };
+        if (open.size === 0) tell();
       }),
   };
 }

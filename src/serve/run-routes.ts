@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { ClientStream, type StreamTerms } from './client-stream.ts';
 import { eventText, OutputPieces } from './event-stream.ts';
-import type { KeptAnswer } from './kept-answers.ts';
+import type { KeptAnswer, KeptRequest } from './kept-answers.ts';
 import { problemBody } from './problem.ts';
 import { bodyOf, clientSignal, timingText } from './request-facts.ts';
 import type { RunAnswer, StreamedOutput } from './run-body.ts';
@@ -13,20 +13,24 @@ import type { ServiceParts } from './service-parts.ts';
 /** `POST /v1/run`: code or files in, a report out; at once, or as events while the program runs. */
 export function addRunRoutes(app: FastifyInstance, parts: ServiceParts, terms: AnswerTerms): void {
   app.post('/v1/run', async (request, reply) => {
-    const work = check(request, parts);
-    const key = keyOf(request);
+    const { work, key } = check(request, parts);
     const longestMs = (work.order.limits.wallMs ?? 0) + terms.patienceMs;
     const stream = work.isStreamed ? new ClientStream(reply, { ...terms, longestMs }) : undefined;
     // Whoever gives a key means to come back for the answer, and so the run goes on without its client.
     const signal = key === undefined ? clientSignal(reply) : new AbortController().signal;
-    const perform = (): Promise<KeptAnswer> =>
-      stream === undefined
-        ? answerWhole(work, signal, parts)
-        : answerInEvents(work, { signal, stream, isKept: key !== undefined }, parts);
+    let isOwn = false;
+    const perform = (): Promise<KeptAnswer> => {
+      isOwn = true;
+      if (stream === undefined) return answerWhole(work, signal, parts);
+      return answerInEvents(work, { signal, stream, isKept: key !== undefined }, parts);
+    };
     try {
       const answer = await (key === undefined ? perform() : parts.kept.answer(key, perform));
-      return stream?.isOpen === true ? reply : send(reply, answer);
+      if (stream?.isOpen !== true) return send(reply, answer);
+      if (!isOwn) await stream.write(answer.body);
+      return reply;
     } catch (error) {
+      if (isConflict(error)) parts.watch.requestRejected('idempotency_conflict');
       if (stream?.isOpen !== true) throw error;
       await stream.write(eventText('problem', problemBody(error)));
       return reply;
@@ -38,9 +42,14 @@ export function addRunRoutes(app: FastifyInstance, parts: ServiceParts, terms: A
 
 export type AnswerTerms = Omit<StreamTerms, 'longestMs'>;
 
-function check(request: FastifyRequest, parts: ServiceParts): RunWork {
+interface CheckedRequest {
+  readonly work: RunWork;
+  readonly key: KeptRequest | undefined;
+}
+
+function check(request: FastifyRequest, parts: ServiceParts): CheckedRequest {
   try {
-    return readWork(request, parts);
+    return { work: readWork(request, parts), key: keyOf(request) };
   } catch (error) {
     const isTold = error instanceof RootcellarError && error.code === 'E_NOT_READY';
     if (!isTold) parts.watch.requestRejected('invalid');
@@ -48,8 +57,12 @@ function check(request: FastifyRequest, parts: ServiceParts): RunWork {
   }
 }
 
+function isConflict(error: unknown): boolean {
+  return error instanceof RootcellarError && error.code === 'E_IDEMPOTENCY';
+}
+
 /** Of each holder of an API key, and for one request: the same words asked for in another form are another request. */
-function keyOf(request: FastifyRequest): { readonly key: string; readonly digest: string } | undefined {
+function keyOf(request: FastifyRequest): KeptRequest | undefined {
   const header = request.headers['idempotency-key'];
   if (header === undefined) return undefined;
   if (typeof header !== 'string' || !/^[\u0020-\u007e]{1,255}$/.test(header)) {

@@ -58,9 +58,11 @@ export interface Patience {
   readonly answer: number;
   /** Between two looks for such clients. */
   readonly look: number;
+  /** Between two signs of life on a stream of events on which nothing comes: shorter than what proxies wait. */
+  readonly sign: number;
 }
 
-const PATIENCE: Patience = { headers: 10_000, request: 30_000, answer: 30_000, look: 1000 };
+const PATIENCE: Patience = { headers: 10_000, request: 30_000, answer: 30_000, look: 1000, sign: 15_000 };
 const LARGEST_HEADERS = 16 * 1024;
 const IDLE_MS = 75_000;
 
@@ -88,7 +90,7 @@ export function createService(options: ServiceOptions): Service {
   app.register(async (scope) => addDifyRoutes(scope, parts));
   app.register(async (scope) => {
     askForKey(scope, { keys: settings.keys, watch, refuse: (reply) => sendFault(reply, unauthorized(), parts) });
-    addRunRoutes(scope, parts, { clock, patienceMs: patience.answer });
+    addRunRoutes(scope, parts, { clock, patienceMs: patience.answer, signMs: patience.sign });
     scope.get('/openapi.json', () => openApiDocument());
     options.extend?.(scope, state);
   });
@@ -98,8 +100,8 @@ export function createService(options: ServiceOptions): Service {
     close: async () => {
       await desk.drain(settings.drainMs);
       const closed = app.close();
-      // Then only such connections are left as clients have made in advance; nothing would come of waiting for them.
-      await answers.none();
+      await answers.none(patience.answer, clock);
+      // What is left: clients who do not read, or send, and connections that others have made in advance.
       app.server.closeAllConnections();
       await closed;
     },

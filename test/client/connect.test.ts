@@ -117,6 +117,15 @@ describe('connect()', () => {
 });
 
 describe('connect() and refusals', () => {
+  it.each([{ idempotencyKey: 'a\nb' }, { idempotencyKey: '' }, { traceparent: 'ü' }])(
+    'sends nothing of %o',
+    async (own) => {
+      await using service = await scriptedService(json(ANSWER));
+      expect((await faultOf(client(service).cellar.run({ code: '1', ...own }))).code).toBe('E_USAGE');
+      expect(service.seen).toEqual([]);
+    },
+  );
+
   it('says what the service says', async () => {
     const errors = [{ detail: '`code`: is empty', hint: 'write one' }, { detail: '`nme`: is unknown' }];
     const body = { code: 'E_REQUEST', detail: '`code`: is empty', hint: 'write one', errors };

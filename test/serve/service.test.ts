@@ -140,6 +140,18 @@ describe.skipIf(CANNOT_SANDBOX)('a service that is stopped', () => {
   });
 });
 
+describe('a service that is stopped', () => {
+  it('does not wait for clients who neither send nor read', async () => {
+    const patience = { headers: 60_000, request: 60_000, answer: 100, look: 1000, sign: 1000 };
+    await using toy = await toyService(cellar, { patience });
+    const head = `POST /v1/run HTTP/1.1\r\nHost: x\r\nX-Api-Key: ${KEY}\r\nContent-Length: 100\r\n`;
+    const socket = await talk(toy.url, `${head}Expect: 100-continue\r\n\r\n`);
+    await expect.poll(() => socket.heard()).toMatch(/^HTTP\/1\.1 100/);
+    await toy.service.close();
+    await expect.poll(() => socket.isClosed()).toBe(true);
+  });
+});
+
 describe.skipIf(CANNOT_SANDBOX)('images of a service', () => {
   it('may come later: until then it is not ready', async () => {
     await using toy = await toyService(cellar, { isEmpty: true, build: () => Promise.resolve(cellar.image) });
@@ -221,7 +233,7 @@ describe('whom a service listens to', () => {
     ['headers', 'POST /v1/run HTTP/1.1\r\nHost: x\r\nX-Slow: '],
     ['body', `POST /v1/run HTTP/1.1\r\nHost: x\r\nX-Api-Key: ${KEY}\r\nContent-Length: 100\r\n\r\n{`],
   ])('not for long to clients who never send the whole %s', async (_, text) => {
-    const patience = { headers: 100, request: 200, answer: 1000, look: 20 };
+    const patience = { headers: 100, request: 200, answer: 1000, look: 20, sign: 1000 };
     await using toy = await toyService(cellar, { patience });
     const socket = await talk(toy.url, text);
     await expect.poll(() => socket.isClosed()).toBe(true);

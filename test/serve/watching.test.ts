@@ -78,14 +78,22 @@ describe.skipIf(CANNOT_SANDBOX)('a service that is watched', () => {
     await service.run({ code: 'import os\ntry:\n  os.fork()\nexcept OSError:\n  pass' });
     await service.run({ code: 'raise SystemExit(3)' });
     expect((await fetch(`${toy.url}/v1/run`, { method: 'POST' })).status).toBe(401);
+    const conflict = [service.run({ code: '1', idempotencyKey: 'a' }), service.run({ code: '2', idempotencyKey: 'a' })];
+    expect((await Promise.allSettled(conflict)).map(({ status }) => status).toSorted()).toEqual([
+      'fulfilled',
+      'rejected',
+    ]);
+    await expect(service.run({ code: '1', idempotencyKey: 'a'.repeat(256) })).rejects.toThrow('`Idempotency-Key`');
     const metrics = await (await fetch(`${toy.url}/metrics`, { headers: { 'x-api-key': toy.key } })).text();
     const lines = metrics.split('\n');
     expect(lines).toContain('rootcellar_runs_total{endpoint="v1",language="python3",status="error",start="cold"} 1');
-    expect(lines).toContain('rootcellar_runs_total{endpoint="v1",language="python3",status="ok",start="cold"} 1');
+    expect(lines).toContain('rootcellar_runs_total{endpoint="v1",language="python3",status="ok",start="cold"} 2');
     expect(metrics).toMatch(/^rootcellar_denied_calls_total\{syscall="(?:clone|fork|clone3)"\} [1-9]/m);
     expect(lines).toContain('rootcellar_requests_rejected_total{reason="unauthorized"} 1');
-    expect(lines).toContain('rootcellar_run_queue_seconds_count{endpoint="v1"} 2');
-    expect(lines).toContain('rootcellar_run_duration_seconds_count{language="python3",start="cold"} 2');
+    expect(lines).toContain('rootcellar_requests_rejected_total{reason="idempotency_conflict"} 1');
+    expect(lines).toContain('rootcellar_requests_rejected_total{reason="invalid"} 1');
+    expect(lines).toContain('rootcellar_run_queue_seconds_count{endpoint="v1"} 3');
+    expect(lines).toContain('rootcellar_run_duration_seconds_count{language="python3",start="cold"} 3');
     expect(lines).toContain('rootcellar_runs_in_flight 0');
     expect(lines).toContain('rootcellar_ready 1');
   });
