@@ -71,6 +71,64 @@ static void check_traces(void)
 	      100 + TRACES_ROWS - TRACES_SAMPLES - 1, "first come, first kept");
 }
 
+/* A record of a plan: tag, flags, length; all little-endian. */
+static size_t add_record(unsigned char *bytes, size_t used, unsigned char tag,
+			 const void *body, unsigned char length)
+{
+	const unsigned char header[8] = { tag, 0, 0, 0, length };
+
+	memcpy(bytes + used, header, sizeof(header));
+	memcpy(bytes + used + sizeof(header), body, length);
+	return used + sizeof(header) + length;
+}
+
+/* With all records of `tags`, a set of bits. */
+static enum plan_fault decode_job(unsigned int tags, struct plan *job)
+{
+	static const unsigned char limits[48] = {
+		[0] = 5, [8] = 6, [16] = 7, [24] = 1, [32] = 1, [40] = 8,
+	};
+	static unsigned char bytes[256];
+	size_t used = PLAN_MAGIC_LENGTH;
+
+	memcpy(bytes, PLAN_MAGIC, PLAN_MAGIC_LENGTH);
+	if ((tags & 1u << PLAN_ARGUMENT) != 0)
+		used = add_record(bytes, used, PLAN_ARGUMENT, "/x", 3);
+	if ((tags & 1u << PLAN_VARIABLE) != 0)
+		used = add_record(bytes, used, PLAN_VARIABLE, "A=b", 4);
+	if ((tags & 1u << PLAN_PROGRAM) != 0)
+		used = add_record(bytes, used, PLAN_PROGRAM, "a.py\0pass", 9);
+	if ((tags & 1u << PLAN_LIMITS) != 0)
+		used = add_record(bytes, used, PLAN_LIMITS, limits,
+				  sizeof(limits));
+	if ((tags & 1u << PLAN_PARK) != 0)
+		used = add_record(bytes, used, PLAN_PARK, "", 0);
+	return plan_decode_job(bytes, used, job);
+}
+
+static void check_jobs(void)
+{
+	static struct plan job;
+	const unsigned int least = 1u << PLAN_ARGUMENT | 1u << PLAN_PROGRAM |
+				   1u << PLAN_LIMITS;
+	const unsigned int more = 1u << PLAN_VARIABLE | 1u << PLAN_PARK;
+
+	check(decode_job(least, &job) == PLAN_OK, "the least job");
+	check(job.variable_count == 0 && !job.is_parked, "and no more");
+	check(decode_job(least | more, &job) == PLAN_OK, "a whole job");
+	check(job.argument_count == 1 && strcmp(job.arguments[0], "/x") == 0 &&
+	      strcmp(job.variables[0], "A=b") == 0, "its words");
+	check(strcmp(job.program_name, "a.py") == 0 &&
+	      job.program_length == 4, "its program");
+	check(job.wall_ms == 5 && job.cpu_ms == 6 && job.output_bytes == 7 &&
+	      job.denials == 8, "its limits");
+	for (unsigned int tag = 0; tag < PLAN_TAGS; tag++) {
+		if ((least & 1u << tag) != 0)
+			check(decode_job(least & ~(1u << tag), &job) ==
+			      PLAN_INCOMPLETE, "a job that lacks one");
+	}
+}
+
 static void check_records(const char *wanted, const char *what)
 {
 	size_t length;
@@ -198,6 +256,7 @@ int main(void)
 	check_steps();
 	check_denials();
 	check_traces();
+	check_jobs();
 	check_status();
 	check_frames();
 	check_frame_paths();

@@ -9,7 +9,7 @@ const load = async (file) => await import(new URL(`../dist/${file}`, import.meta
 const { planCgroups } = await load('run/cgroup-plan.js');
 const { cellLimits, resourceLimits } = await load('run/cell-limits.js');
 const { compileFilter } = await load('run/filter-compiler.js');
-const { encodePlan } = await load('run/launch-plan.js');
+const { encodeJob, encodePlan } = await load('run/launch-plan.js');
 const { compilePolicy } = await load('run/policy.js');
 const { DEFAULT_LIMITS } = await load('recipe/recipe.js');
 
@@ -56,6 +56,7 @@ function plan({ isOne, isTraced, profile, tier = 'A' }) {
     filter: compileFilter(compilePolicy({ profile, allow: [], deny: [] }, 'amd64'), 'amd64').program,
     isTraced,
     hasProc: !isOne,
+    isParked: isOne,
     ...(isTraced ? ALL_ELSE : {}),
   });
 }
@@ -102,10 +103,30 @@ const SEEDS = {
     plan({ isOne: false, isTraced: false, profile: 'python-subprocess' }),
     plan({ isOne: false, isTraced: true, profile: 'python' }),
     plan({ isOne: false, isTraced: false, profile: 'python', tier: 'D' }),
+    encodeJob({
+      arguments: ['/usr/bin/python3', '-I', '-B', '/run/program/main.py', 'a b', ''],
+      environment: { LANG: 'C.UTF-8', HOME: '/tmp' },
+      limits: cellLimits(DEFAULT_LIMITS),
+      program: { name: 'main.py', content: Buffer.from('print(6 * 7)\n') },
+    }),
     // Refused: a way up.
     changed(plan({ isOne: false, isTraced: true, profile: 'python' }), 'in/a.txt', 'in/../ab'),
   ],
-  link: [packet(3, 2, 0), packet(16, 3, 0), packet(0, 1, 12), packet(6, 2, 0), packet(2, 1, 0)],
+  link: [
+    packet(3, 2, 0),
+    packet(16, 3, 0),
+    packet(0, 1, 12),
+    packet(6, 2, 0),
+    packet(2, 1, 0),
+    // Of a cell that waits, and with a proxy too.
+    packet(32 + 4, 2, 0),
+    packet(32 + 128 + 5, 2, 0),
+    packet(32 + 3, 2, 0),
+    packet(5, 2, 0),
+    packet(32 + 5, 2, 0),
+    packet(64, 3, 0),
+    packet(64 + 3, 2, 0),
+  ],
   frames: [Buffer.concat(['.', '..', 'a.txt', 'x'.repeat(255)].map(entry)), entry('a').subarray(0, 20)],
   status: ['\0\u0008reading\u0001\u0008low 0\nhigh 1\n\u0002\u0001\u00ff\u0003', '\u0003\u0003'].map((text) =>
     Buffer.from(text, 'latin1'),

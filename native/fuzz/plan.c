@@ -1,5 +1,5 @@
 /*
- * Any bytes as a plan.  Whatever a good plan points to must be inside of them,
+ * Any bytes as a plan, and as a job.  Whatever a good plan points to must be inside of them,
  * ended where it says, and what it counts must fit.
  */
 #include "plan.h"
@@ -53,8 +53,13 @@ static void check_strings(const struct plan *plan)
 	must_be_list(plan->joins, plan->join_count, PLAN_DIRECTORIES);
 	must(plan->arguments[plan->argument_count] == NULL);
 	must(plan->variables[plan->variable_count] == NULL);
-	must_be_path(plan->root);
 	must_be_path(plan->arguments[0]);
+}
+
+/* What a job may have, and nobody looks at, is not checked. */
+static void check_paths(const struct plan *plan)
+{
+	must_be_path(plan->root);
 	must_be_path(plan->directory);
 	must_be_path(plan->uid_lock);
 	must_be_text(plan->hostname);
@@ -137,15 +142,27 @@ static void check_numbers(const struct plan *plan)
 		must(plan->rlimits[i].soft <= plan->rlimits[i].hard);
 }
 
+/* What park.c takes of it. */
+static void check_job(const struct plan *job)
+{
+	check_strings(job);
+	must(job->program_name != NULL);
+	check_optional(job);
+	must(job->wall_ms >= 1 && job->cpu_ms >= 1);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t length)
 {
-	static struct plan plan;
+	static struct plan plan, job;
 
 	first = bytes;
 	last = bytes + length;
+	if (plan_decode_job(bytes, length, &job) == PLAN_OK)
+		check_job(&job);
 	if (plan_decode(bytes, length, &plan) != PLAN_OK)
 		return 0;
 	check_strings(&plan);
+	check_paths(&plan);
 	check_optional(&plan);
 	check_files(&plan);
 	check_groups(&plan);

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { collect, duplexOf, spawnCell } from '../../src/run/cell-process.ts';
-import { encodeJob, encodePlan, type Job, type LaunchPlan } from '../../src/run/launch-plan.ts';
+import { encodeJob, encodePlan, fitsParkedCell, type Job, type LaunchPlan } from '../../src/run/launch-plan.ts';
 import { parkCell, type JobRequest, type ParkedCell } from '../../src/run/park-cell.ts';
 import type { CellOutcome } from '../../src/run/launch-cell.ts';
 import type { Limits } from '../../src/recipe/recipe.ts';
@@ -113,10 +113,18 @@ describe.skipIf(CANNOT_SANDBOX)('a parked cell', () => {
     expect(stdout.toString()).toBe(`100000\n\nä\n\u0001"'\nODD=a=b\n\u{1f955}\nEMPTY=\n`);
   });
 
-  it('refuses words that are too many, and runs nothing', async () => {
+  it('takes as many words as `fitsParkedCell` says, and refuses one byte more', async () => {
     const plan = await planOf({ before: ['say:before', ...WAIT] });
-    const after = [`count:${'x'.repeat(70_000)}`, `count:${'x'.repeat(70_000)}`];
-    const { facts, stdout } = await byHand(plan, encodeJob(jobOf(plan, { after })), 'ready');
+    // What all strings may have, less two counts and what else there is, each with its NUL.
+    const most = 131_072 - 8 - '/bin/wait-for-job LANG=C.UTF-8 count: '.length;
+    const [largest, larger] = [most, most + 1].map((length) => jobOf(plan, { after: [`count:${'x'.repeat(length)}`] }));
+    if (largest === undefined || larger === undefined) throw new Error('unreachable: both were made');
+    expect([fitsParkedCell(largest), fitsParkedCell(larger)]).toEqual([true, false]);
+    expect(await byHand(plan, encodeJob(largest), 'ready')).toMatchObject({
+      facts: { failure: undefined, end: { kind: 'exited', status: 0 } },
+      stdout: `${most}\n`,
+    });
+    const { facts, stdout } = await byHand(plan, encodeJob(larger), 'ready');
     expectUnused(facts, 7);
     expect(stdout).toBe('');
   });
