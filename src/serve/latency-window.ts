@@ -1,4 +1,5 @@
-import { UNWATCHED, type ServiceWatch, type StartKind } from './service-watch.ts';
+import type { StartKind } from '../run/run-report.ts';
+import { UNWATCHED, type ServiceWatch } from './service-watch.ts';
 
 /** Of the last runs of one start kind, from the acceptance of their requests to their reports. */
 export interface Latency {

@@ -32,7 +32,7 @@ export function runReportSchema(): z.ZodType<RunReport> {
       wall_ms: z.number(),
       cpu_ms: z.number(),
       setup_ms: z.number(),
-      start: z.literal('cold'),
+      start: z.enum(['cold', 'warm', 'forked']),
     }),
     memory: z.object({ peak_bytes: count().nullable(), enforced_by: z.enum(['cgroup', 'watchdog']) }),
     processes_peak: count().nullable(),

@@ -1,6 +1,6 @@
 import type { Digest } from '../base/digest.ts';
 import type { Tier } from '../recipe/recipe.ts';
-import type { DeniedCall, RunStatus } from '../run/run-report.ts';
+import type { DeniedCall, RunStatus, StartKind } from '../run/run-report.ts';
 import type { TraceContext } from './trace-context.ts';
 
 /** Which API asked for the run: dify-sandbox's, or our own. */
@@ -8,9 +8,6 @@ export type RunEndpoint = 'dify' | 'v1';
 
 /** As dify-sandbox calls them, which is what `/v1/run` takes too. */
 export type RunLanguage = 'python3' | 'nodejs';
-
-/** `cold`: a new interpreter; `warm`: a cell that was waiting; `forked`: one that was made at once from a loaded interpreter. */
-export type StartKind = 'cold' | 'warm' | 'forked';
 
 /** What a run is, for whoever watches. It has neither code nor secrets in it. */
 export interface RunSubject {

@@ -1,16 +1,8 @@
 import type { Digest } from '../base/digest.ts';
 import type { Tier } from '../recipe/recipe.ts';
-import type { DeniedCall, RunStatus } from '../run/run-report.ts';
+import type { DeniedCall, RunStatus, StartKind } from '../run/run-report.ts';
 import type { Latency } from './latency-window.ts';
-import type {
-  EndedRun,
-  RunEndpoint,
-  RunImage,
-  RunLanguage,
-  ServicePhase,
-  ServiceState,
-  StartKind,
-} from './service-watch.ts';
+import type { EndedRun, RunEndpoint, RunImage, RunLanguage, ServicePhase, ServiceState } from './service-watch.ts';
 
 /** The answer of `/v1/status`, exactly in this shape. Who has any key may see it: it says nothing of the other keys. */
 export interface StatusJson {
