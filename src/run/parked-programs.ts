@@ -41,11 +41,8 @@ def prepare(modules):
 
 def await_job():
     os.write(7, b'.')
-    chunks = []
-    while chunk := os.read(7, 131072):
-        chunks.append(chunk)
+    job = b''.join(iter(lambda: os.read(7, 131072), b''))
     os.close(7)
-    job = b''.join(chunks)
     if not job:
         os._exit(0)
     counts = [int.from_bytes(job[at:at + 4], sys.byteorder) for at in (0, 4)]
@@ -93,9 +90,11 @@ def leave(status):
         threading._shutdown()
     atexit._run_exitfuncs()
     flush(sys.stdout, sys.stderr)
+    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
+    sys.last_exc = sys.last_type = sys.last_value = sys.last_traceback = None
     del sys.modules['__main__']
     collect()
-    flush(sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    flush(sys.stdout, sys.stderr)
     libc.fflush(None)
     exit_now(status)
 

@@ -138,6 +138,12 @@ print("main ends")`,
   },
   'a failure at the end': { code: 'import atexit\natexit.register(lambda: 1/0)\natexit.register(print, "still")' },
   'an exit at the end': { code: 'import atexit, sys\natexit.register(lambda: sys.exit(3))\nprint(1)' },
+  'what is deleted after an exception': {
+    code: 'class C:\n    def __del__(self): print("deleted", NAME)\nNAME, c = "name", C()\ndef f(mine): 1/0\nf(C())',
+  },
+  'what is deleted without its stdout': {
+    code: 'import io, sys\nclass C:\n    def __del__(self): print("deleted")\nc = C()\nprint(1)\nsys.stdout = io.StringIO()\nprint(2)',
+  },
   'unflushed files': {
     code: `
 import io, os, sys
@@ -188,7 +194,7 @@ f()`,
   },
   'a lack of memory': { code: 'x = bytearray(10**9)', request: { limits: { memoryBytes: 64 * 2 ** 20 } } },
   'a MemoryError': { code: 'x = [0] * (2**62)' },
-  'the time limit': { code: 'print("begun", flush=True)\nwhile True: pass', request: { limits: { wallMs: 300 } } },
+  'the time limit': { code: 'print("begun", flush=True)\nwhile True: pass', request: { limits: { wallMs: 3000 } } },
   'the processor limit': { code: 'while True: pass', request: { limits: { cpuMs: 200 } } },
   'denied calls': {
     code: `
