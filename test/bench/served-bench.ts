@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import autocannon, { type Result } from 'autocannon';
+import { COMMAND } from '../support/command.ts';
+
+/** `rootcellar serve`, a process of its own. */
+export interface ServedBench extends AsyncDisposable {
+  /** Resident memory of the service's own process, in bytes. */
+  readonly memory: () => number;
+  /** Open descriptors of the same. */
+  readonly descriptors: () => number;
+  /** One run of Python; milliseconds until the whole answer is there. Throws for any other answer than one of success. */
+  readonly run: (code: string) => Promise<number>;
+  /** So many connections that ask for runs of this code for some seconds: as soon as they are answered, or so often a second. */
+  readonly load: (code: string, connections: number, seconds: number, overallRate?: number) => Promise<Result>;
+}
+
+const KEY = 'benchmark';
+
+/** `image` in the store of `environment`; settles when cells wait for runs. */
+export async function serveForBench(
+  image: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  flags: readonly string[] = [],
+): Promise<ServedBench> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const server = spawn(process.execPath, [COMMAND, 'serve', image, '--listen', `127.0.0.1:${port}`, ...flags], {
+    env: { ...environment, ROOTCELLAR_API_KEY: KEY },
+    stdio: 'ignore',
+  });
+  const ended = new Promise<void>((resolve) => {
+    server.once('close', () => resolve());
+  });
+  const headers = { 'x-api-key': KEY, 'content-type': 'application/json' };
+  const run = async (code: string): Promise<number> => {
+    const start = performance.now();
+    const answer = await fetch(`${url}/v1/sandbox/run`, { method: 'POST', headers, body: bodyOf(code) });
+    const text = await answer.text();
+    const ms = performance.now() - start;
+    if (!text.startsWith('{"code":0,') || !text.includes('"exit_code":0')) throw new Error(`not run: ${text}`);
+    return ms;
+  };
+  await waitFor(async () => (await fetch(`${url}/v1/status`, { headers }).catch(() => undefined))?.ok === true);
+  await waitFor(async () => isWarm(await (await fetch(`${url}/v1/status`, { headers })).json()));
+  return {
+    memory: () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1]) * 1024,
+    descriptors: () => readdirSync(`/proc/${server.pid}/fd`).length,
+    run,
+    load: async (code, connections, seconds, overallRate) =>
+      autocannon({
+        url: `${url}/v1/sandbox/run`,
+        method: 'POST',
+        headers,
+        body: bodyOf(code),
+        connections,
+        duration: seconds,
+        ...(overallRate === undefined ? {} : { overallRate }),
+        timeout: 60,
+      }),
+    [Symbol.asyncDispose]: async () => {
+      server.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+/** As Dify sends it. */
+function bodyOf(code: string): string {
+  return JSON.stringify({ language: 'python3', code, preload: '', enable_network: false });
+}
+
+function isWarm(status: unknown): boolean {
+  const pools: unknown = typeof status === 'object' && status !== null && 'pools' in status ? status.pools : [];
+  const all: readonly unknown[] = Array.isArray(pools) ? pools : [];
+  return all.length > 0 && all.every((pool) => JSON.stringify(pool).match(/"size":(\d+),"free":\1\b/) !== null);
+}
+
+async function waitFor(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await setTimeout(50);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
