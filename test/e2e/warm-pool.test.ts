@@ -201,6 +201,9 @@ signal.pause()`;
   });
 
   it('has cells with the host’s network, and with a proxy of their own', async () => {
+    await open().prepare(python(''));
+    await pool.close();
+    const before = readdirSync('/proc/self/fd').length;
     open({ kinds: 8 });
     const server = createServer((socket) => socket.end('hello')).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -225,6 +228,8 @@ except OSError as error: print(error)`;
     await vi.waitUntil(() => waiting() === 4, SETTLE);
     const quiet = await run(python('print(1)', { network: { mode: 'proxy', allow: ['allowed.example'] } }));
     expect(quiet).toMatchObject({ events: [], time: { start: 'warm' } });
+    await pool.close();
+    await vi.waitUntil(() => readdirSync('/proc/self/fd').length <= before, SETTLE);
   });
 
   it('keeps the kinds that were wanted last', async () => {
