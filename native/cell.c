@@ -120,7 +120,6 @@ static int prepare_process(void)
 	static const int ignored[] = { SIGPIPE, SIGTTIN, SIGTTOU, SIGTSTP };
 	static const int forwarded[] = {
 		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
-		SIGCHLD,	/* of a zygote's keeper: its others */
 	};
 	sigset_t all, some;
 	struct stat status;
@@ -216,8 +215,7 @@ static int open_park(void)
 		return -1;
 	if (plan.berth_socket != NULL && berth_open_links(&keeper.berth) < 0)
 		return -1;
-	return plan.is_zygote ?
-		pipe2(keeper.zygote.registry, O_CLOEXEC) : 0;
+	return plan.is_zygote ? zygote_prepare(&keeper) : 0;
 }
 
 /* What a berth's program gets is kept for it. */

@@ -269,8 +269,7 @@ void keeper_fill_rows(const struct keeper *keeper, struct pollfd *rows)
 	relay_poll(&keeper->output, &rows[ROW_OUTPUT]);
 	relay_poll(&keeper->errors, &rows[ROW_ERRORS]);
 	/* Nothing is read or written for whoever is not the program yet. */
-	for (int row = ROW_INPUT; keeper->phase < PHASE_RUNNING &&
-	     row < ROW_BRIDGE; row++)
+	for (int row = ROW_INPUT; is_waiting && row < ROW_BRIDGE; row++)
 		rows[row].fd = -1;
 	bridge_poll(&keeper->bridge, &rows[ROW_BRIDGE]);
 }

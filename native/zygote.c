@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +28,22 @@ void zygote_open(struct zygote *zygote)
 		.pid_namespace = -1, .user_namespace = -1,
 		.registry = { -1, -1 },
 	};
+}
+
+int zygote_prepare(struct keeper *keeper)
+{
+	sigset_t children;
+
+	/* Besides its cell's first process it has the keepers of berths. */
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
+	sigaddset(&children, SIGTERM);
+	sigaddset(&children, SIGINT);
+	sigaddset(&children, SIGHUP);
+	if (signalfd(keeper->signals, &children, SFD_CLOEXEC | SFD_NONBLOCK) <
+	    0)
+		return -1;
+	return pipe2(keeper->zygote.registry, O_CLOEXEC);
 }
 
 static size_t berth_count(const struct zygote *zygote)

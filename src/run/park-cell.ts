@@ -51,13 +51,10 @@ export function parkedCell({ cell, parked, gone, plan, cellPath }: ParkParts): P
   cell.ended.catch(() => undefined);
   cell.records.catch(() => undefined);
   const state = { isWaiting: false };
-  const ended = gone.then(() => false);
-  const end = (): false => {
+  const over = gone.then(() => {
     state.isWaiting = false;
-    return false;
-  };
-  ended.then(end, end);
-  const ready = Promise.race([parked, ended]).then((answer) => {
+  });
+  const ready = Promise.race([parked, over.then(() => false)]).then((answer) => {
     state.isWaiting = answer;
     return answer;
   });
@@ -73,7 +70,7 @@ export function parkedCell({ cell, parked, gone, plan, cellPath }: ParkParts): P
     unused ??= superviseCell(cell, { plan, cellPath, stdio: 'capture' }).outcome;
     return unused;
   };
-  return { ready, isWaiting: () => state.isWaiting, gone, begin, discard };
+  return { ready, isWaiting: () => state.isWaiting, gone: over, begin, discard };
 }
 
 /** Before `close`, for which somebody must read its output. */
