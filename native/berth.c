@@ -185,10 +185,10 @@ int berth_open_links(struct berth *berth)
 	return setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
 }
 
-static uint32_t open_files(const struct plan *plan)
+static uint32_t limit_of(const struct plan *plan, uint32_t resource)
 {
 	for (size_t i = 0; i < plan->rlimit_count; i++) {
-		if (plan->rlimits[i].resource == RLIMIT_NOFILE)
+		if (plan->rlimits[i].resource == resource)
 			return (uint32_t)plan->rlimits[i].hard;
 	}
 	return 0;
@@ -210,7 +210,8 @@ void berth_ask(struct keeper *keeper, const int *descriptors)
 	const struct berth_request request = {
 		.uid = keeper->plan->tier == TIER_A ?
 			keeper->uid : keeper->plan->uid_first,
-		.open_files = open_files(keeper->plan),
+		.open_files = limit_of(keeper->plan, RLIMIT_NOFILE),
+		.processes = limit_of(keeper->plan, RLIMIT_NPROC),
 		.has_own_user = keeper->plan->tier == TIER_A,
 		.has_ruleset = descriptors[BERTH_NAMESPACES] >= 0,
 	};

@@ -43,7 +43,8 @@ enum berth_namespace {
  */
 struct berth_request {
 	uint32_t uid;
-	uint32_t open_files;
+	uint32_t open_files;	/* limits of the program, not of the zygote */
+	uint32_t processes;
 	uint32_t has_own_user;
 	uint32_t has_ruleset;
 };

@@ -20,6 +20,8 @@ export interface WarmPoolSettings {
   readonly kinds: number;
   /** Cells of one kind that are made at the same time. */
   readonly makers: number;
+  /** Whether Python's cells may be forked by a zygote; else each starts an interpreter of its own, with a memory layout of its own. */
+  readonly zygotes: boolean;
   /** Told when a zygote is let go; with what went wrong, if that is why. */
   readonly recycled?: RecycleListener | undefined;
 }
@@ -150,7 +152,7 @@ export class WarmPool {
   }
 
   async #zygotesFor(kind: WarmKind): Promise<ZygoteHome | undefined> {
-    if (!(await hasZygote(kind, this.#context()))) return undefined;
+    if (!this.#settings.zygotes || !(await hasZygote(kind, this.#context()))) return undefined;
     return new ZygoteHome({
       plan: () => zygotePlan(kind, this.#context()),
       clock: CLOCK,

@@ -112,10 +112,19 @@ export class ZygoteHome {
   }
 }
 
-/** More descriptors than a program has, for what comes and goes; and no end of processor time, which is spent on every run. */
+/** More descriptors and processes than a program has, for what comes and goes; and no end of processor time, which is spent on every run. */
 export function zygoteLimits(limits: readonly ResourceLimit[]): readonly ResourceLimit[] {
-  const others = limits.filter(({ resource }) => resource !== 'cpu' && resource !== 'openFiles');
-  return [...others, { resource: 'openFiles', soft: ZYGOTE_FILES, hard: ZYGOTE_FILES }];
+  const own = new Map([
+    ['openFiles', ZYGOTE_FILES],
+    ['processes', ZYGOTE_PROCESSES],
+  ]);
+  return limits.flatMap(({ resource, soft, hard }) => {
+    const most = own.get(resource);
+    if (resource === 'cpu') return [];
+    return [{ resource, soft: most ?? soft, hard: most ?? hard }];
+  });
 }
 
 const ZYGOTE_FILES = 4096;
+/** Those of its user: the first processes of all its cells, too. Its control group limits its own. */
+const ZYGOTE_PROCESSES = 4096;

@@ -24,6 +24,7 @@ export function addServeVerb(program: Command, run: Run): void {
     .option('--workers <number>', 'runs at one time (default: 4)')
     .option('--max-requests <number>', 'running and waiting together (default: 50)')
     .option('--warm-cells <number>', 'cells of each kind that wait for a run (default: 4; 0: none)')
+    .option('--no-zygotes', 'start an interpreter for each cell, with a memory layout and hash seed of its own')
     .option('--limit <name=value>', 'a limit in place of the image’s, such as wall=2s (repeatable)', collect)
     .option('--max-limit <name=value>', 'the most that a request may ask for (repeatable)', collect)
     .option('--max-body <size>', 'largest request (default: 8MiB)')

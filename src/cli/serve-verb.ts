@@ -102,9 +102,10 @@ async function openService({ source, settings, current, watching }: ServiceMakin
 /** Kinds: of each language, with each set of modules, with and without a network. */
 const MOST_KINDS = 16;
 
-function poolSettings({ warmCells }: ServiceSettings, watch: ServiceWatch): WarmPoolSettings {
+function poolSettings({ warmCells, zygotes }: ServiceSettings, watch: ServiceWatch): WarmPoolSettings {
   return {
     size: warmCells,
+    zygotes,
     kinds: MOST_KINDS,
     makers: availableParallelism(),
     recycled: (reason, message) => {

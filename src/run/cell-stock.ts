@@ -61,6 +61,7 @@ export class CellStock<T extends Stocked> {
   #failures = 0;
   #lastFailure: string | undefined;
   #isPausing = false;
+  #isToRefill = false;
   #listeners: readonly (() => void)[] = [];
 
   constructor(request: StockRequest<T>) {
@@ -83,7 +84,10 @@ export class CellStock<T extends Stocked> {
 
   /** Whoever has taken one goes first. */
   async #refillSoon(): Promise<void> {
+    if (this.#isToRefill) return;
+    this.#isToRefill = true;
     await this.#request.clock.wait(0, this.#closing.signal);
+    this.#isToRefill = false;
     this.#refill();
   }
 

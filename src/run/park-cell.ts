@@ -51,8 +51,9 @@ export function parkedCell({ cell, parked, gone, plan, cellPath }: ParkParts): P
   cell.ended.catch(() => undefined);
   cell.records.catch(() => undefined);
   const state = { isWaiting: false };
-  const over = gone.then(() => {
+  const over = gone.then((): undefined => {
     state.isWaiting = false;
+    return undefined;
   });
   const ready = Promise.race([parked, over.then(() => false)]).then((answer) => {
     state.isWaiting = answer;

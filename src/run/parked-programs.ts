@@ -127,8 +127,8 @@ ${BECOME_PROGRAM}`;
  */
 const ZYGOTE = `${PYTHON_PARTS}
 def enter(libc, request, fds):
-    import ctypes, os, socket, struct
-    uid, files, has_own_user, has_ruleset = struct.unpack('=4I', request)
+    import ctypes, os, resource, socket, struct
+    uid, files, processes, has_own_user, has_ruleset = struct.unpack('=5I', request)
     spaces, stdio, link, park = fds[:7], fds[7:10], fds[10], fds[11]
     ruleset = fds[12] if has_ruleset else -1
     for space in spaces:
@@ -153,7 +153,9 @@ def enter(libc, request, fds):
     os.dup2(link, 1000, False)
     os.close(link)
     talk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=1000)
-    confine(libc, uid, files, has_own_user)
+    confine(libc, uid, has_own_user)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
     renew_randomness()
     rehearse()
     if ruleset >= 0:
@@ -162,8 +164,8 @@ def enter(libc, request, fds):
         os.close(ruleset)
     load_filter(libc, program, talk)
 
-def confine(libc, uid, files, has_own_user):
-    import ctypes, os, resource
+def confine(libc, uid, has_own_user):
+    import ctypes, os
     os.setsid()
     os.umask(0o022)
     os.chdir('/tmp')
@@ -177,7 +179,6 @@ def confine(libc, uid, files, has_own_user):
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     if libc.capset(header, (ctypes.c_uint32 * 6)()) != 0 or libc.prctl(4, 0, 0, 0, 0) != 0:
         os._exit(15)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
 def renew_randomness():
     import os
@@ -224,7 +225,12 @@ def be_zygote():
         request, fds, _, _ = socket.recv_fds(keeper, 64, 16)
         if not request:
             os._exit(0)
-        if os.fork() == 0:
+        try:
+            is_child = os.fork() == 0
+        except OSError:
+            # Its keeper sees that nobody has its link any more.
+            is_child = False
+        if is_child:
             keeper.close()
             try:
                 enter(libc, request, fds)

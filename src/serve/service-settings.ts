@@ -14,6 +14,8 @@ export interface ServiceSettings {
   readonly requests: number;
   /** Cells of each kind of runs that are kept waiting; 0: none. */
   readonly warmCells: number;
+  /** Whether Python's may be forked by an interpreter that has its imports done. */
+  readonly zygotes: boolean;
   /** For runs that say nothing, in place of the image's. */
   readonly limits: Partial<Limits>;
   /** Beyond which no request may go; where nothing is said, what the image gives anyway. */
@@ -36,6 +38,7 @@ export const DEFAULT_SETTINGS: Omit<ServiceSettings, 'address' | 'keys'> = {
   workers: 4,
   requests: 50,
   warmCells: 4,
+  zygotes: true,
   limits: {},
   mostLimits: {},
   enablePreload: false,

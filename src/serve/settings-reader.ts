@@ -18,6 +18,7 @@ export interface SettingFlags {
   readonly workers?: string;
   readonly maxRequests?: string;
   readonly warmCells?: string;
+  readonly zygotes?: boolean;
   /** Each `name=value`. */
   readonly limit?: readonly string[];
   readonly maxLimit?: readonly string[];
@@ -63,6 +64,7 @@ export function readSettings({ flags, environment, keys, dify }: SettingSources)
     workers,
     requests,
     warmCells: warmCellsOf(word(flags.warmCells, 'ROOTCELLAR_WARM_CELLS')),
+    zygotes: flags.zygotes !== false && word(undefined, 'ROOTCELLAR_ZYGOTES') !== 'off',
     limits: { ...workerTimeout(dify), ...limitsOf(list(flags.limit, 'ROOTCELLAR_LIMITS')) },
     mostLimits: limitsOf(list(flags.maxLimit, 'ROOTCELLAR_MAX_LIMITS')),
     network: dify === undefined ? undefined : networkOf(dify),

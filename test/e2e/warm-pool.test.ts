@@ -20,7 +20,7 @@ describe.skipIf(CANNOT_SANDBOX)('a warm pool', () => {
   afterAll(() => host[Symbol.asyncDispose]());
 
   function open(settings: Partial<WarmPoolSettings> = {}): WarmPool {
-    pool = new WarmPool(() => host.context, { size: 2, kinds: 4, makers: 2, ...settings });
+    pool = new WarmPool(() => host.context, { size: 2, kinds: 4, makers: 2, zygotes: false, ...settings });
     return pool;
   }
 

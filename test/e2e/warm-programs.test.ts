@@ -12,7 +12,7 @@ describe.skipIf(CANNOT_SANDBOX)('a program in a cell that waited', () => {
   let pool: WarmPool;
   beforeAll(async () => {
     host = await poolHost();
-    pool = new WarmPool(() => host.context, { size: 2, kinds: 4, makers: 1 });
+    pool = new WarmPool(() => host.context, { size: 2, kinds: 4, makers: 1, zygotes: true });
   });
   afterAll(async () => {
     await pool.close();

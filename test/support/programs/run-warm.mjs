@@ -19,7 +19,7 @@ const context = {
   now: Math.floor(Date.now() / 1000),
 };
 const image = await loadRootfs(tar, context);
-const pool = new WarmPool(context, { size: 2, kinds: 2, makers: 1 });
+const pool = new WarmPool(() => context, { size: 2, kinds: 2, makers: 1, zygotes: true });
 const code = `
 import os
 print(os.listdir(os.getcwd()), os.listdir(os.path.dirname(__file__)))
