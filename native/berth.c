@@ -252,6 +252,7 @@ static void begin_parking(struct keeper *keeper, int listener, pid_t pid)
 	if (!proc_is_confined(pid, keeper->plan->tier == TIER_A ?
 			      keeper->uid : geteuid(), PROGRAM_NUMBER,
 			      &entry.pid) ||
+	    !proc_is_beside(pid, keeper->init_pid) ||
 	    (keeper->cgroup.plan != NULL &&
 	     !cgroup_has(&keeper->cgroup, pid))) {
 		keeper_fail(keeper, STEP_CONFINEMENT, EPERM);

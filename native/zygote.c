@@ -214,11 +214,16 @@ void zygote_reap(struct keeper *keeper)
 		keeper_end(keeper, CAUSE_NONE);
 }
 
+/* A zygote's own user may look at it; what it forks hides from all but root. */
 const char *zygote_anomaly(const struct keeper *keeper)
 {
 	static const int known[] = { 0, 1, 2, PARK_DESCRIPTOR };
+	const struct plan *plan = keeper->plan;
+	uid_t uid = plan->is_zygote && plan->tier == TIER_A ?
+		keeper->uid : geteuid();
 
-	return proc_anomaly(keeper->main_pidfd, keeper->plan->tier == TIER_A ?
-			    keeper->uid : geteuid(), known,
+	if (role_of(plan) == ROLE_CELL)
+		return NULL;
+	return proc_anomaly(keeper->main_pidfd, uid, known,
 			    sizeof(known) / sizeof(known[0]));
 }

@@ -47,20 +47,57 @@ export async function parkRun(
   zygotes: ZygoteHome | undefined,
   context: PipelineContext,
 ): Promise<ParkedRun> {
+  const parts = await parkParts(kind, context);
+  const { plan, root } = parts;
+  return withNetwork(parts, async () => {
+    const forked = await zygotes?.fork(berthPlan(plan, kind.request.image.architecture));
+    const cell =
+      forked ?? (await parkWithSlot(parkedPlan(plan, kind), (index) => makeSlot(context.store, root, index)));
+    return stocked({ ...parts, cell });
+  });
+}
+
+/** The same by a zygote alone; undefined where that gives none. */
+export async function forkRun(
+  kind: WarmKind,
+  zygotes: ZygoteHome,
+  context: PipelineContext,
+): Promise<ParkedRun | undefined> {
+  const parts = await parkParts(kind, context);
+  return withNetwork(parts, async () => {
+    const cell = await zygotes.fork(berthPlan(parts.plan, kind.request.image.architecture));
+    if (cell !== undefined) return stocked({ ...parts, cell });
+    await parts.network.close();
+    return undefined;
+  });
+}
+
+interface ParkParts {
+  readonly kind: WarmKind;
+  readonly plan: LaunchPlan;
+  readonly root: string;
+  readonly network: OpenNetwork;
+  readonly tier: Tier;
+}
+
+async function parkParts(kind: WarmKind, context: PipelineContext): Promise<ParkParts> {
   const { image, minimumTier } = kind.request;
   checkArchitecture(image, context);
   const manifest = readManifest(image.manifest);
   const host = await cellHost(minimumTier ?? manifest.sandbox.minimumTier);
   const root = await materialiseRootfs(context.store, image, { progress: context.progress, signal: context.signal });
   const network = await networkFor(kind.request, { manifest, host }, context);
-  try {
+  return withNetwork({ network }, async () => {
     const request = standInRequest(kind);
-    const parts = { request, manifest, limits: kind.limits, root, host, files: [], network };
-    const plan = await programPlan(parts, context);
-    const cell =
-      (await zygotes?.fork(berthPlan(plan, image.architecture))) ??
-      (await parkWithSlot(parkedPlan(plan, kind), (index) => makeSlot(context.store, root, index)));
-    return stocked({ kind, cell, network, words: plan.arguments, tier: host.tier });
+    const plan = await programPlan({ request, manifest, limits: kind.limits, root, host, files: [], network }, context);
+    return { kind, plan, root, network, tier: host.tier };
+  });
+}
+
+/** Closes it when that fails for which it was opened. */
+async function withNetwork<T>({ network }: Pick<ParkParts, 'network'>, make: () => Promise<T>): Promise<T> {
+  try {
+    return await make();
   } catch (error) {
     await network.close();
     throw error;
@@ -139,13 +176,8 @@ async function parkWithSlot(plan: LaunchPlan, make: (index: number) => Promise<v
   return parkWithSlot(plan, make);
 }
 
-interface StockedParts {
-  readonly kind: WarmKind;
+interface StockedParts extends ParkParts {
   readonly cell: ParkedCell;
-  readonly network: OpenNetwork;
-  /** That a program of this language is started with. */
-  readonly words: readonly string[];
-  readonly tier: Tier;
 }
 
 function stocked(parts: StockedParts): ParkedRun {
@@ -169,12 +201,12 @@ interface JobParts {
 }
 
 function startJob(parts: StockedParts, { request, file, how }: JobParts): StartedJob | undefined {
-  const { kind, cell, network, words, tier } = parts;
+  const { kind, cell, network, plan, tier } = parts;
   const { stdio, onOutput, input, cancel } = request;
   if (stdio === 'inherit') return undefined;
   const limits = { ...kind.limits, ...request.limits };
   const job: Job = {
-    arguments: [...withProgram(words, kind.language, file.name), ...request.arguments],
+    arguments: [...withProgram(plan.arguments, kind.language, file.name), ...request.arguments],
     environment: cellEnvironment(
       { ...network.variables, ...request.environment },
       availableParallelism(),

@@ -43,6 +43,7 @@ export function warmKind(request: RunRequest, file: ProgramFile, manifest: Image
     JSON.stringify([
       image.diffId,
       image.architecture,
+      manifest.sandbox,
       language,
       modules,
       limits,

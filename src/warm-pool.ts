@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { isErrno } from './base/rootcellar-error.ts';
 import type { Digest } from './base/digest.ts';
 import { cellHost } from './cell-host.ts';
-import { hasZygote, parkRun, zygotePlan, type ParkedRun, type StartedJob } from './parked-run.ts';
+import { forkRun, hasZygote, parkRun, zygotePlan, type ParkedRun, type StartedJob } from './parked-run.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import { CellStock, type StockClock, type StockState } from './run/cell-stock.ts';
 import type { ProgramFile } from './run/launch-plan.ts';
@@ -20,6 +20,8 @@ export interface WarmPoolSettings {
   readonly kinds: number;
   /** Cells of one kind that are made at the same time. */
   readonly makers: number;
+  /** How many cells one zygote forks before another takes its place; 1000 when undefined. */
+  readonly mostForks?: number | undefined;
 }
 
 /** What is known of the cells that wait for one kind of runs. */
@@ -93,13 +95,10 @@ export class WarmPool {
     await this.keepOnly(new Set());
   }
 
-  /** Where none waits, one that a zygote makes at once; undefined where there is no zygote. */
+  /** Where none waits, one that a zygote makes at once; undefined where there is none of which that is to be expected. */
   async #forked(kept: Kept | undefined): Promise<ParkedRun | undefined> {
-    if (kept?.zygotes === undefined || kept.zygotes.state().failure !== undefined) return undefined;
-    const cell = await parkRun(kept.kind, kept.zygotes, this.#now());
-    if (await cell.ready) return cell;
-    await cell.discard();
-    return undefined;
+    if (kept?.zygotes?.isProven() !== true) return undefined;
+    return forkRun(kept.kind, kept.zygotes, this.#now());
   }
 
   #now(): PipelineContext {
@@ -148,7 +147,8 @@ export class WarmPool {
 
   async #zygotesFor(kind: WarmKind): Promise<ZygoteHome | undefined> {
     if (!(await hasZygote(kind, this.#now()))) return undefined;
-    return new ZygoteHome({ plan: () => zygotePlan(kind, this.#now()), clock: CLOCK });
+    const { mostForks } = this.#settings;
+    return new ZygoteHome({ plan: () => zygotePlan(kind, this.#now()), clock: CLOCK, mostForks });
   }
 
   #newKept(kind: WarmKind, zygotes: ZygoteHome | undefined): Kept {

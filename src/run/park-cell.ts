@@ -31,19 +31,21 @@ export function parkCell(plan: LaunchPlan, cellPath: string): ParkedCell {
   const child = spawnCell(cellPath, ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'ignore', 'ignore', 'pipe']);
   const cell = cellProcess(child);
   send(duplexOf(child, 3), bytes);
-  return parkedCell({ cell, gone: exitOf(child), plan, cellPath });
+  return parkedCell({ cell, heard: readiness(cell.status), gone: exitOf(child), plan, cellPath });
 }
 
 /** A launcher that has been asked to park a cell. */
 export interface ParkParts {
   readonly cell: CellProcess;
+  /** `readiness` of its status, asked for before anybody reads that. */
+  readonly heard: Promise<boolean>;
   /** Settles when it has ended, before all that it has said must be read. */
   readonly gone: Promise<void>;
   readonly plan: LaunchPlan;
   readonly cellPath: string;
 }
 
-export function parkedCell({ cell, gone, plan, cellPath }: ParkParts): ParkedCell {
+export function parkedCell({ cell, heard, gone, plan, cellPath }: ParkParts): ParkedCell {
   // Whoever begins or discards it is told.
   cell.ended.catch(() => undefined);
   cell.records.catch(() => undefined);
@@ -54,7 +56,7 @@ export function parkedCell({ cell, gone, plan, cellPath }: ParkParts): ParkedCel
     return false;
   };
   ended.then(end, end);
-  const ready = Promise.race([readiness(cell.status), ended]).then((answer) => {
+  const ready = Promise.race([heard, ended]).then((answer) => {
     state.isWaiting = answer;
     return answer;
   });

@@ -216,6 +216,8 @@ def load_filter(libc, program, talk):
 def be_zygote():
     import array, ctypes, gc, os, resource, socket, struct
     prepare(sys.argv[1:])
+    # Else each that is forked would print it.
+    flush()
     libc = ctypes.PyDLL(None)
     libc.syscall.restype = ctypes.c_long
     keeper = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=7)

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
-import { RootcellarError } from '../base/rootcellar-error.ts';
-import { cellProcess, duplexOf, send, spawnCell, statusRecords, type CellProcess } from './cell-process.ts';
+import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import { cellProcess, duplexOf, removeCgroups, send, spawnCell, statusRecords } from './cell-process.ts';
+import type { CellProcess } from './cell-process.ts';
 import { encodePlan, type LaunchPlan } from './launch-plan.ts';
 import { exitOf, parkedCell, readiness, type ParkedCell } from './park-cell.ts';
 import { readStatus } from './status-reader.ts';
@@ -14,8 +15,6 @@ export interface Zygote {
   readonly fork: (plan: LaunchPlan) => Promise<ParkedCell>;
   /** How many cells it was asked for. */
   readonly forks: () => number;
-  /** Whether it can be asked for more. */
-  readonly isAlive: () => boolean;
   /** Lets it go; cells that it has forked go on. Settles when all of them are gone. */
   readonly close: () => Promise<void>;
 }
@@ -44,54 +43,61 @@ interface Arrivals {
  * Starts a zygote. Rejects with E_SANDBOX when it cannot be had: something in it would be shared by all that it forks (threads, writable
  * shared memory, descriptors), its interpreter lacks what it needs, or an import fails.
  */
-export async function startZygote({ plan, cellPath, socket }: ZygoteRequest): Promise<Zygote> {
+export async function startZygote(request: ZygoteRequest): Promise<Zygote> {
+  const { plan, cellPath, socket } = request;
   const expected = new Map<string, Arrivals>();
   const server = createServer((connection) => receive(connection, expected));
   await listening(server, socket);
-  const bytes = encodePlan({ ...plan, isParked: true, isZygote: true });
+  const bytes = encodePlan({ ...plan, isParked: true, zygote: { socket } });
   const child = spawnCell(cellPath, ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', 'ignore', 'ignore', 'pipe']);
   const cell = cellProcess(child);
   send(duplexOf(child, 3), bytes);
+  // Whoever ends it is told.
+  cell.ended.catch(() => undefined);
+  cell.job?.on('error', () => undefined);
   const gone = exitOf(child);
-  const state = { isAlive: true, forks: 0 };
-  const end = async (): Promise<void> => {
-    state.isAlive = false;
-    cell.job?.end();
-    await cell.ended;
-    server.close();
-    await rm(socket, { force: true });
-  };
-  cell.job?.on('error', () => {
-    state.isAlive = false;
-  });
   const isReady = await Promise.race([readiness(cell.status), gone.then(() => false)]);
   if (!isReady) {
-    await end();
+    await endZygote(cell, server, request);
     throw refused(await cell.records);
   }
-  const died = gone.then((): undefined => {
-    state.isAlive = false;
-    return undefined;
-  });
+  const died = gone.then(() => undefined);
+  let forks = 0;
   const fork = async (berthPlan: LaunchPlan): Promise<ParkedCell> => {
     const id = randomBytes(ID_LENGTH / 2).toString('hex');
-    state.forks += 1;
+    forks += 1;
     const arrival = new Promise<ReadonlyMap<string, Socket>>((resolve) => {
       expected.set(id, { sockets: new Map(), arrived: resolve });
     });
     cell.job?.write(framed(encodePlan({ ...berthPlan, isParked: true, berth: { socket, id } })));
     const late = new AbortController();
-    const sockets = await Promise.race([
-      arrival,
-      died,
-      setTimeout(LONGEST_SETUP_MS, undefined, { signal: late.signal, ref: false }).catch(() => undefined),
-    ]);
+    const sockets = await Promise.race([arrival, died, nothingBy(LONGEST_SETUP_MS, late.signal)]);
     late.abort();
+    const some = expected.get(id);
     expected.delete(id);
-    if (sockets === undefined) throw new RootcellarError('E_SANDBOX', 'a zygote: its cell did not come to be');
-    return berthCell(sockets, berthPlan, cellPath);
+    if (sockets !== undefined) return berthCell(sockets, berthPlan, cellPath);
+    for (const one of some?.sockets.values() ?? []) one.destroy();
+    throw new RootcellarError('E_SANDBOX', 'a zygote: its cell did not come to be');
   };
-  return { fork, forks: () => state.forks, isAlive: () => state.isAlive, close: end };
+  return { fork, forks: () => forks, close: () => endZygote(cell, server, request) };
+}
+
+/** Settles when its launcher, and so all that it has forked, is gone, and what a killed launcher has left. */
+async function endZygote(cell: CellProcess, server: Server, { plan, socket }: ZygoteRequest): Promise<void> {
+  cell.job?.end();
+  await cell.ended;
+  server.close();
+  await rm(socket, { force: true });
+  const { isComplete } = readStatus((await cell.records).toString('latin1'));
+  if (!isComplete) await removeCgroups(plan.cgroups?.directories ?? []);
+}
+
+async function nothingBy(ms: number, signal: AbortSignal): Promise<undefined> {
+  try {
+    await setTimeout(ms, undefined, { signal, ref: false });
+  } catch (error) {
+    if (!isErrno(error, 'ABORT_ERR')) throw error;
+  }
 }
 
 function listening(server: Server, path: string): Promise<void> {
@@ -137,6 +143,8 @@ function berthCell(sockets: ReadonlyMap<string, Socket>, plan: LaunchPlan, cellP
     throw new Error('unreachable: all four came');
   }
   const ended = Promise.all([stdout, stderr, status].map(closed)).then(() => undefined);
+  // It may be ready already: whoever asks when the first to read its records has begun is not told any more.
+  const heard = readiness(status);
   const cell: CellProcess = {
     stdin,
     stdout,
@@ -152,7 +160,7 @@ function berthCell(sockets: ReadonlyMap<string, Socket>, plan: LaunchPlan, cellP
       status.end();
     },
   };
-  return parkedCell({ cell, gone: closedByOther(status), plan, cellPath });
+  return parkedCell({ cell, heard, gone: closedByOther(status), plan, cellPath });
 }
 
 function closed(socket: Socket): Promise<void> {
