@@ -44,6 +44,7 @@ enum berth_namespace {
 struct berth_request {
 	uint32_t uid;
 	uint32_t open_files;
+	uint32_t cpu_soft, cpu_hard;	/* seconds */
 	uint32_t has_own_user;
 	uint32_t has_ruleset;
 };

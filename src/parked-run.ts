@@ -12,11 +12,12 @@ import { cellLimits } from './run/cell-limits.ts';
 import { cellPaths, pathVariables } from './run/cell-start.ts';
 import type { Stocked } from './run/cell-stock.ts';
 import type { CellOutcome } from './run/launch-cell.ts';
-import { fitsParkedCell, programPath, type Job, type LaunchPlan, type ProgramFile } from './run/launch-plan.ts';
+import { fitsParkedCell, programPath } from './run/launch-plan.ts';
+import type { Job, LaunchPlan, ProgramFile, ResourceLimit } from './run/launch-plan.ts';
 import { parkCell, type ParkedCell } from './run/park-cell.ts';
 import { parkedProgram, zygoteProgram, type Language } from './run/parked-programs.ts';
 import type { RunReport, StartKind } from './run/run-report.ts';
-import { handoverFilter, zygoteFilter } from './run/zygote-filter.ts';
+import { HANDOVER, handoverFilter, zygoteFilter } from './run/zygote-filter.ts';
 import { checkArchitecture, missingSlot, networkFor, withEvents } from './run-program.ts';
 import type { RunningProgram, RunRequest } from './run-program.ts';
 import { readManifest } from './store/image-manifest.ts';
@@ -127,19 +128,29 @@ export async function zygotePlan(kind: WarmKind, context: PipelineContext): Prom
 
 /**
  * Whether programs of this kind can be forked by a zygote: Python's, in cells with namespaces and control groups of their own, which
- * reach nobody. A zygote in a network would have that while it imports.
+ * reach nobody. A zygote in a network would have that while it imports. What is forked hides from its own user, as long as it does
+ * not execute anything: it could not read its own /proc. And no program may have a descriptor of the number by which its filter
+ * was handed over.
  */
 export async function hasZygote(kind: WarmKind, context: PipelineContext): Promise<boolean> {
   const manifest = readManifest(kind.request.image.manifest);
   const { network = manifest.sandbox.network, minimumTier = manifest.sandbox.minimumTier } = kind.request;
   const host = await cellHost(minimumTier);
+  const hasProc = kind.request.proc ?? manifest.sandbox.proc;
   if (kind.language !== 'python' || networkMode(network) !== 'none' || host.tier !== 'A') return false;
+  if (hasProc || kind.limits.openFiles > HANDOVER) return false;
   return (await cellGround(host, kind.limits, context.now)).cgroups !== undefined;
 }
 
 /** A cell's own program is forked into it. */
 function berthPlan(plan: LaunchPlan, architecture: Architecture): LaunchPlan {
-  return { ...plan, program: undefined, filter: handoverFilter(plan.filter, architecture) };
+  const { filter, resourceLimits } = plan;
+  return {
+    ...plan,
+    program: undefined,
+    filter: handoverFilter(filter, architecture),
+    resourceLimits: resourceLimits.map(withParkedTime),
+  };
 }
 
 function standInRequest({ request, language }: WarmKind): RunRequest {
@@ -150,15 +161,17 @@ function standInRequest({ request, language }: WarmKind): RunRequest {
 /** The same, with the program that waits. What it uses of the processor before the run does not count against the run. */
 function parkedPlan(plan: LaunchPlan, { language, modules }: WarmKind): LaunchPlan {
   const program = parkedProgram(language);
-  const more = PARKED_CPU_MS / 1000;
   return {
     ...plan,
     program,
     arguments: [...withProgram(plan.arguments, language, program.name), ...modules],
-    resourceLimits: plan.resourceLimits.map(({ resource, soft, hard }) =>
-      resource === 'cpu' ? { resource, soft: soft + more, hard: hard + more } : { resource, soft, hard },
-    ),
+    resourceLimits: plan.resourceLimits.map(withParkedTime),
   };
+}
+
+function withParkedTime({ resource, soft, hard }: ResourceLimit): ResourceLimit {
+  const more = resource === 'cpu' ? PARKED_CPU_MS / 1000 : 0;
+  return { resource, soft: soft + more, hard: hard + more };
 }
 
 function withProgram(words: readonly string[], language: Language, name: string): readonly string[] {

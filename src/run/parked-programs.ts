@@ -132,7 +132,7 @@ become_program()
 const ZYGOTE = `${PYTHON_PARTS}
 def enter(libc, request, fds):
     import ctypes, os, socket, struct
-    uid, files, has_own_user, has_ruleset = struct.unpack('=4I', request)
+    uid, files, cpu_soft, cpu_hard, has_own_user, has_ruleset = struct.unpack('=6I', request)
     spaces, stdio, link, park = fds[:7], fds[7:10], fds[10], fds[11]
     ruleset = fds[12] if has_ruleset else -1
     for space in spaces:
@@ -157,7 +157,8 @@ def enter(libc, request, fds):
     os.dup2(link, 1000, False)
     os.close(link)
     talk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=1000)
-    confine(libc, uid, files, has_own_user)
+    confine(libc, uid, has_own_user)
+    limit(files, cpu_soft, cpu_hard)
     renew_randomness()
     if ruleset >= 0:
         if libc.syscall(446, ruleset, 0) != 0:
@@ -165,14 +166,17 @@ def enter(libc, request, fds):
         os.close(ruleset)
     load_filter(libc, program, talk)
 
-def confine(libc, uid, files, has_own_user):
-    import ctypes, os, resource
+def confine(libc, uid, has_own_user):
+    import ctypes, os
     os.setsid()
     os.umask(0o022)
     os.chdir('/tmp')
     for capability in range(64):
         if libc.prctl(24, capability, 0, 0, 0) != 0:
             break
+    # A new user namespace has set them back: SECURE_BITS of native/guest.c.
+    if libc.prctl(28, 0xEB, 0, 0, 0) != 0:
+        os._exit(18)
     if has_own_user:
         os.setgroups([])
     os.setresgid(uid, uid, uid)
@@ -180,7 +184,11 @@ def confine(libc, uid, files, has_own_user):
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     if libc.capset(header, (ctypes.c_uint32 * 6)()) != 0 or libc.prctl(4, 0, 0, 0, 0) != 0:
         os._exit(15)
+
+def limit(files, cpu_soft, cpu_hard):
+    import resource
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_soft, cpu_hard))
 
 def renew_randomness():
     import os

@@ -15,6 +15,7 @@ describeAttacks({
   how: { title: 'by zygote', has: isForZygotes },
   tier: 'A',
   isContainer: false,
+  isForked: true,
   isMissing: CANNOT_SANDBOX,
   machine: async () => {
     await pythonImage();
@@ -23,7 +24,7 @@ describeAttacks({
   },
 });
 
-/** A program of Python in a file, which gets and leaves no files, and has no network. */
-function isForZygotes({ lang, network, outputs }: AttackCase): boolean {
-  return lang === 'python' && network === 'none' && outputs.length === 0;
+/** A program of Python in a file, which leaves no files, and has no network and no /proc. */
+function isForZygotes({ lang, network, outputs, proc }: AttackCase): boolean {
+  return lang === 'python' && network === 'none' && outputs.length === 0 && !proc;
 }

@@ -82,18 +82,51 @@ function processes(): readonly string[] {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
 }
 
-/** Pids of launchers, of the first processes of cells too. */
-export function launchersOf({ cellPath }: OwnCells): readonly number[] {
-  return processes()
-    .filter((pid) => commandOf(pid).startsWith(`${cellPath}\0`))
-    .map(Number);
+/** Pids of what there is of one pool. */
+export interface CellProcesses {
+  readonly zygoteKeeper: number | undefined;
+  /** The first process of the zygote's cell. */
+  readonly zygoteInit: number | undefined;
+  readonly zygote: number | undefined;
+  readonly berthKeepers: readonly number[];
+  readonly berthInits: readonly number[];
 }
 
-/** Pids of programs, parked ones and zygotes too. */
-export function programsOf({ firstUid }: OwnCells): readonly number[] {
-  return processes()
-    .filter((pid) => uidsOf(pid).some((uid) => uid >= firstUid && uid < firstUid + IDS))
-    .map(Number);
+/** Who is who, by parents: a keeper's children are its first process, and a zygote's keeper's also keepers. */
+export function cellProcesses({ cellPath }: OwnCells): CellProcesses {
+  const launchers = processes().filter((pid) => commandOf(pid).startsWith(`${cellPath}\0`));
+  const childrenOf = (pid: string): readonly string[] => launchers.filter((other) => parentOf(other) === pid);
+  const zygoteKeeper = launchers.find((pid) => childrenOf(pid).some((child) => !isInit(child)));
+  const ofZygote = zygoteKeeper === undefined ? [] : childrenOf(zygoteKeeper);
+  const zygoteInit = ofZygote.find(isInit);
+  const zygote = processes().find((pid) => parentOf(pid) === zygoteInit && rowOf(pid, 'NSpid').split(' ').length === 2);
+  const berthKeepers = ofZygote.filter((pid) => !isInit(pid));
+  return {
+    zygoteKeeper: numberOf(zygoteKeeper),
+    zygoteInit: numberOf(zygoteInit),
+    zygote: numberOf(zygote),
+    berthKeepers: berthKeepers.map(Number),
+    berthInits: berthKeepers.flatMap(childrenOf).filter(isInit).map(Number),
+  };
+}
+
+/** The first of its process namespace. */
+function isInit(pid: string): boolean {
+  return rowOf(pid, 'NSpid').endsWith(' 1');
+}
+
+function numberOf(pid: string | undefined): number | undefined {
+  return pid === undefined ? undefined : Number(pid);
+}
+
+function parentOf(pid: string): string {
+  return rowOf(pid, 'PPid');
+}
+
+/** The text of a row of a process's status, with blanks between its words. */
+function rowOf(pid: string, key: string): string {
+  const row = new RegExp(`^${key}:\\t(.*)$`, 'm').exec(readIfThere(`/proc/${pid}/status`))?.[1] ?? '';
+  return row.replaceAll('\t', ' ');
 }
 
 function commandOf(pid: string): string {
@@ -102,8 +135,7 @@ function commandOf(pid: string): string {
 
 /** Also of one that hides its memory, whose folder in /proc is root's. */
 function uidsOf(pid: string): readonly number[] {
-  const row = /^Uid:\t(.*)$/m.exec(readIfThere(`/proc/${pid}/status`))?.[1] ?? '';
-  return row.split('\t').map(Number);
+  return rowOf(pid, 'Uid').split(' ').map(Number);
 }
 
 function readIfThere(file: string): string {

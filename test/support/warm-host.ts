@@ -7,6 +7,8 @@ import { noProgress } from '../../src/base/progress.ts';
 import type { PipelineContext } from '../../src/pipeline-context.ts';
 import type { SandboxSettings } from '../../src/recipe/recipe.ts';
 import type { RunRequest } from '../../src/run-program.ts';
+import { compileFilter } from '../../src/run/filter-compiler.ts';
+import { compilePolicy } from '../../src/run/policy.ts';
 import type { RunReport } from '../../src/run/run-report.ts';
 import { manifestJson, readManifest } from '../../src/store/image-manifest.ts';
 import type { Image } from '../../src/store/image-record.ts';
@@ -49,7 +51,10 @@ export async function warmHost(): Promise<WarmHost> {
 
 function withSettings(image: Image, settings: Partial<SandboxSettings>): Image {
   const manifest = readManifest(image.manifest);
-  return { ...image, manifest: manifestJson({ ...manifest, sandbox: { ...manifest.sandbox, ...settings } }) };
+  const sandbox = { ...manifest.sandbox, ...settings };
+  const { program } = compileFilter(compilePolicy(sandbox.syscalls, ARCHITECTURE), ARCHITECTURE);
+  const filter = settings.syscalls === undefined ? manifest.filter : Buffer.from(program).toString('base64');
+  return { ...image, manifest: manifestJson({ ...manifest, filter, sandbox }) };
 }
 
 /** Names of the modules of test/support/packages. */
