@@ -216,8 +216,10 @@ static int open_park(void)
 		return -1;
 	if (plan.berth_socket != NULL && berth_open_links(&keeper.berth) < 0)
 		return -1;
-	return plan.is_zygote ?
-		pipe2(keeper.zygote.registry, O_CLOEXEC) : 0;
+	if (!plan.is_zygote)
+		return 0;
+	return zygote_adopt() < 0 ?
+		-1 : pipe2(keeper.zygote.registry, O_CLOEXEC);
 }
 
 /* What a berth's program gets is kept for it. */

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -197,6 +198,30 @@ void zygote_hear_end(struct keeper *keeper, const struct zygote_end *end)
 	zygote->ended[zygote->ended_count++ % ZYGOTE_ENDED] = *end;
 }
 
+/* The first process of a berth whose keeper was killed. */
+static void reap_orphan(int64_t number, void *context)
+{
+	const struct keeper *keeper = context;
+
+	if (number == keeper->init_pid)
+		return;
+	for (size_t i = 0; i < ZYGOTE_BERTHS; i++) {
+		if (keeper->zygote.berths[i].keeper == number)
+			return;
+	}
+	(void)waitpid((pid_t)number, NULL, WNOHANG);
+}
+
+/*
+ * What a killed keeper of a berth leaves is inside of the zygote's process
+ * namespace, which cannot end before somebody outside has reaped it.  Whoever
+ * is first on this machine may not, or late.
+ */
+int zygote_adopt(void)
+{
+	return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
+
 void zygote_reap(struct keeper *keeper)
 {
 	struct zygote *zygote = &keeper->zygote;
@@ -210,6 +235,9 @@ void zygote_reap(struct keeper *keeper)
 		system_close(berth->desk);
 		*berth = (struct zygote_berth){ .desk = -1 };
 	}
+	/* Without CONFIG_PROC_CHILDREN they are reaped when we have gone. */
+	if (keeper->plan->is_zygote)
+		(void)proc_children(getpid(), getpid(), reap_orphan, keeper);
 	if (zygote->is_closing && berth_count(zygote) == 0)
 		keeper_end(keeper, CAUSE_NONE);
 }

@@ -55,6 +55,8 @@ struct zygote_entry {
 struct keeper;
 
 void zygote_open(struct zygote *zygote);
+/* What is left of berths becomes this keeper's.  0, or -1 and errno. */
+int zygote_adopt(void);
 /* Plans for berths. */
 void zygote_hear_job(struct keeper *keeper);
 void zygote_hear_registry(struct keeper *keeper);

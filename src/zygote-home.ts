@@ -5,7 +5,7 @@ import { CELL_PATH, runFolder } from './cell-host.ts';
 import type { LaunchPlan, ResourceLimit } from './run/launch-plan.ts';
 import type { ParkedCell } from './run/park-cell.ts';
 import type { StockClock } from './run/cell-stock.ts';
-import { startZygote, type Zygote } from './run/zygote.ts';
+import { SOCKET_PREFIX, startZygote, type Zygote } from './run/zygote.ts';
 
 export interface ZygoteHomeRequest {
   /** What the zygote is made of. */
@@ -90,7 +90,7 @@ export class ZygoteHome {
 
   async #start(): Promise<Zygote> {
     this.#since = this.#request.clock.now();
-    const socket = join(runFolder(), `zygote-${randomBytes(8).toString('hex')}`);
+    const socket = join(runFolder(), `${SOCKET_PREFIX}${randomBytes(8).toString('hex')}`);
     return startZygote({ plan: await this.#request.plan(), cellPath: CELL_PATH, socket });
   }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import { cellProcess, duplexOf, removeCgroups, send, spawnCell, statusRecords } from './cell-process.ts';
@@ -30,6 +31,10 @@ export interface ZygoteRequest {
 /** BERTH_ID of native/berth.h, and the digit behind it. */
 const ID_LENGTH = 32;
 const CONNECTIONS = 4;
+/** What their sockets are called, up to a random part. */
+export const SOCKET_PREFIX = 'zygote-';
+/** Younger ones may be of a zygote that does not listen yet. */
+const STALE_MS = 60_000;
 /** As the launcher's own limit for making a cell, and a little more. */
 const LONGEST_SETUP_MS = 35_000;
 
@@ -48,6 +53,7 @@ export async function startZygote(request: ZygoteRequest): Promise<Zygote> {
   const expected = new Map<string, Arrivals>();
   const server = createServer((connection) => receive(connection, expected));
   await listening(server, socket);
+  await sweepSockets(dirname(socket), (await stat(socket)).mtimeMs - STALE_MS);
   const bytes = encodePlan({ ...plan, isParked: true, zygote: { socket } });
   const child = spawnCell(cellPath, ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', 'ignore', 'ignore', 'pipe']);
   const cell = cellProcess(child);
@@ -104,6 +110,33 @@ function listening(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, () => resolve());
+  });
+}
+
+/**
+ * Removes sockets of zygotes, made before that time (ms since 1970), on which nobody listens any more: one that is killed between
+ * making its socket and telling the launcher of it leaves it.
+ */
+export async function sweepSockets(folder: string, madeBefore: number): Promise<void> {
+  for (const name of (await readdir(folder)).filter((one) => one.startsWith(SOCKET_PREFIX))) {
+    const path = join(folder, name);
+    const made = await stat(path).catch(ignoreGone);
+    if (made !== undefined && made.mtimeMs < madeBefore && !(await isHeard(path))) await rm(path, { force: true });
+  }
+}
+
+function ignoreGone(error: unknown): undefined {
+  if (!isErrno(error, 'ENOENT')) throw error;
+  return undefined;
+}
+
+function isHeard(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(path, () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once('error', (error) => resolve(!isErrno(error, 'ECONNREFUSED')));
   });
 }
 

@@ -96,7 +96,8 @@ describe.skipIf(CANNOT_SANDBOX)('Z9, Z15, Z16 killed at any moment', () => {
       child.kill('SIGKILL');
       await ended;
       await until(() => family.every((pid) => !isSame(pid)));
-      await until(() => sockets().every((name) => before.includes(name)));
+      // Of one whose launcher did not know of its socket yet, that stays for the next.
+      if (word === 'begun') await until(() => sockets().every((name) => before.includes(name)));
     }
     // A pool, its zygote's launcher and first process, and the zygote, at the least in the half of them.
     expect(members).toBeGreaterThan(MOMENTS * 4);

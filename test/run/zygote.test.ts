@@ -1,10 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LaunchPlan } from '../../src/run/launch-plan.ts';
-import { startZygote } from '../../src/run/zygote.ts';
+import { startZygote, sweepSockets } from '../../src/run/zygote.ts';
 
 /** A launcher that says that each cell is ready before it has connected all that belongs to it, and then goes. */
 const HASTY = `#!${execPath}
@@ -58,5 +61,29 @@ describe('startZygote()', () => {
     const cell = await zygote.fork(PLAN);
     expect(await cell.ready).toBe(true);
     await zygote.close();
+  });
+});
+
+describe('sweepSockets()', () => {
+  it('removes what a killed process has left, and nothing that is heard, new, or not of a zygote', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rootcellar-zygote-'));
+    const paths = ['zygote-left', 'another'].map((name) => join(folder, name));
+    const code = `for (const path of process.argv.slice(1)) require('node:net').createServer().listen(path, () => console.log(path))`;
+    const child = spawn(execPath, ['-e', code, ...paths], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let told = '';
+    for await (const chunk of child.stdout) {
+      told += String(chunk);
+      if (paths.every((path) => told.includes(path))) break;
+    }
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const server = createServer().listen(join(folder, 'zygote-heard'));
+    await once(server, 'listening');
+    await sweepSockets(folder, 0);
+    expect(readdirSync(folder)).toEqual(['another', 'zygote-heard', 'zygote-left']);
+    await sweepSockets(folder, Number.MAX_SAFE_INTEGER);
+    expect(readdirSync(folder)).toEqual(['another', 'zygote-heard']);
+    server.close();
+    rmSync(folder, { recursive: true });
   });
 });
