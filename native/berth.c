@@ -185,13 +185,14 @@ int berth_open_links(struct berth *berth)
 	return setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
 }
 
-static uint32_t limit_of(const struct plan *plan, uint32_t resource)
+/* All others are the zygote's own; 0 when the plan has none of this kind. */
+static struct plan_rlimit rlimit_of(const struct plan *plan, uint32_t resource)
 {
 	for (size_t i = 0; i < plan->rlimit_count; i++) {
 		if (plan->rlimits[i].resource == resource)
-			return (uint32_t)plan->rlimits[i].hard;
+			return plan->rlimits[i];
 	}
-	return 0;
+	return (struct plan_rlimit){ .resource = resource };
 }
 
 static void close_all(int *descriptors, size_t count)
@@ -207,11 +208,16 @@ void berth_ask(struct keeper *keeper, const int *descriptors)
 	struct berth *berth = &keeper->berth;
 	int handed[PACKET_DESCRIPTORS];
 	size_t count = BERTH_NAMESPACES;
+	const struct plan_rlimit files = rlimit_of(keeper->plan, RLIMIT_NOFILE);
+	const struct plan_rlimit cpu = rlimit_of(keeper->plan, RLIMIT_CPU);
 	const struct berth_request request = {
 		.uid = keeper->plan->tier == TIER_A ?
 			keeper->uid : keeper->plan->uid_first,
-		.open_files = limit_of(keeper->plan, RLIMIT_NOFILE),
-		.processes = limit_of(keeper->plan, RLIMIT_NPROC),
+		.open_files = (uint32_t)files.hard,
+		.processes = (uint32_t)rlimit_of(keeper->plan,
+						 RLIMIT_NPROC).hard,
+		.cpu_soft = (uint32_t)cpu.soft,
+		.cpu_hard = (uint32_t)cpu.hard,
 		.has_own_user = keeper->plan->tier == TIER_A,
 		.has_ruleset = descriptors[BERTH_NAMESPACES] >= 0,
 	};
@@ -267,6 +273,7 @@ static void begin_parking(struct keeper *keeper, int listener, pid_t pid)
 	if (!proc_is_confined(pid, keeper->plan->tier == TIER_A ?
 			      keeper->uid : geteuid(), PROGRAM_NUMBER,
 			      &entry.pid) ||
+	    !proc_is_beside(pid, keeper->init_pid) ||
 	    (keeper->cgroup.plan != NULL &&
 	     !cgroup_has(&keeper->cgroup, pid))) {
 		keeper_fail(keeper, STEP_CONFINEMENT, EPERM);

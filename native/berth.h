@@ -45,6 +45,7 @@ struct berth_request {
 	uint32_t uid;
 	uint32_t open_files;	/* limits of the program, not of the zygote */
 	uint32_t processes;
+	uint32_t cpu_soft, cpu_hard;	/* seconds */
 	uint32_t has_own_user;
 	uint32_t has_ruleset;
 };

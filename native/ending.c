@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define MS UINT64_C(1000000)
 #define DEATH_MS 2000
@@ -77,6 +78,9 @@ void keeper_clean_up(struct keeper *keeper)
 	bridge_end(&keeper->bridge);
 	if (keeper->plan->proxy_socket != NULL)
 		bridge_remove(keeper->plan->proxy_socket);
+	/* Whose owner may have been killed; it may also be gone already. */
+	if (keeper->plan->zygote_socket != NULL)
+		(void)unlink(keeper->plan->zygote_socket);
 	keeper->is_cell_dead = is_dead && keeper->init_pidfd >= 0;
 	park_settle(keeper);
 	keeper->is_tmp_full = !is_placed && is_full(keeper->tmp);

@@ -261,6 +261,9 @@ void keeper_fill_rows(const struct keeper *keeper, struct pollfd *rows)
 					  POLLIN, 0 };
 	rows[ROW_JOB] = (struct pollfd){ is_waiting ? keeper->park.job : -1,
 					 POLLIN, 0 };
+	/* Who is looked at when ready, must be known before. */
+	if (keeper->phase == PHASE_SETUP && role_of(keeper->plan) != ROLE_CELL)
+		rows[ROW_PARK].fd = -1;
 	rows[ROW_BERTH] = (struct pollfd){ keeper->berth.link, POLLIN, 0 };
 	rows[ROW_DESK] = (struct pollfd){ keeper->berth.desk, POLLIN, 0 };
 	rows[ROW_REGISTRY] = (struct pollfd){ keeper->zygote.registry[0],

@@ -64,8 +64,7 @@ void park_hear_guest(struct keeper *keeper)
 		return;
 	}
 	park->is_ready = true;
-	keeper->anomaly = keeper->plan->is_zygote ?
-		zygote_anomaly(keeper) : NULL;
+	keeper->anomaly = zygote_anomaly(keeper);
 	if (keeper->anomaly != NULL) {
 		keeper_fail(keeper, STEP_ANOMALY, EPERM);
 		return;

@@ -214,6 +214,14 @@ enum plan_fault record_host_network(struct cursor *from, struct plan *plan)
 		     strlen(plan->hosts) <= ETC_FILE_LARGEST);
 }
 
+enum plan_fault record_zygote(struct cursor *from, struct plan *plan)
+{
+	plan->is_zygote = true;
+	return value(take_last_string(from, &plan->zygote_socket) &&
+		     plan->zygote_socket[0] == '/' &&
+		     strlen(plan->zygote_socket) <= SOCKET_LONGEST);
+}
+
 enum plan_fault record_berth(struct cursor *from, struct plan *plan)
 {
 	return value(take_string(from, &plan->berth_socket) &&

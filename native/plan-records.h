@@ -23,6 +23,7 @@ enum plan_fault record_tier(struct cursor *from, struct plan *plan);
 enum plan_fault record_watch(struct cursor *from, struct plan *plan);
 enum plan_fault record_proxy(struct cursor *from, struct plan *plan);
 enum plan_fault record_host_network(struct cursor *from, struct plan *plan);
+enum plan_fault record_zygote(struct cursor *from, struct plan *plan);
 enum plan_fault record_berth(struct cursor *from, struct plan *plan);
 
 #endif

@@ -72,8 +72,7 @@ static enum plan_fault record(enum plan_tag tag, uint16_t flags,
 	case PLAN_HOST_NETWORK:
 		return record_host_network(from, plan);
 	case PLAN_ZYGOTE:
-		plan->is_zygote = true;
-		return answer(from->left == 0);
+		return record_zygote(from, plan);
 	case PLAN_BERTH:
 		return record_berth(from, plan);
 	case PLAN_TAGS:

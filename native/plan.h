@@ -58,7 +58,7 @@ enum plan_tag {
 	PLAN_PARK = 23,		/* empty: wait for a job (park.h) */
 	PLAN_PROXY = 24,	/* u32 port, string socket or empty */
 	PLAN_HOST_NETWORK,	/* string resolv.conf, string hosts */
-	PLAN_ZYGOTE,		/* empty: zygote.h; with PLAN_PARK */
+	PLAN_ZYGOTE,		/* string socket: zygote.h; with PLAN_PARK */
 	PLAN_BERTH,		/* string socket, string id: berth.h; likewise */
 	PLAN_TAGS
 };
@@ -171,6 +171,7 @@ struct plan {
 	bool has_proc;
 	bool is_parked;
 	bool is_zygote;
+	const char *zygote_socket;	/* its berths', to be removed */
 	const char *berth_socket;	/* NULL: it is no berth */
 	const char *berth_id;
 	uint16_t proxy_port;		/* of 127.0.0.1 in the cell; 0: none */

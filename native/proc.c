@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -312,6 +313,27 @@ bool proc_is_confined(pid_t pid, uid_t uid, pid_t number, pid_t *outer)
 	       has_row(status, "\nSeccomp:\t2\n") &&
 	       (filters[0] == '\0' || strtol(filters, NULL, 10) >= 2) &&
 	       has_no_capability(status) && has_number(status, number, outer);
+}
+
+bool proc_is_beside(pid_t pid, pid_t other)
+{
+	static const char *const names[] = {
+		"user", "mnt", "pid", "net", "ipc", "uts", "cgroup",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[PATH_ROOM];
+		struct stat one, two;
+
+		snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, names[i]);
+		if (stat(path, &one) < 0)
+			return false;
+		snprintf(path, sizeof(path), "/proc/%d/ns/%s", other, names[i]);
+		if (stat(path, &two) < 0 || one.st_ino != two.st_ino ||
+		    one.st_dev != two.st_dev)
+			return false;
+	}
+	return true;
 }
 
 /* Both are only for whoever could trace the process: its user, for one. */

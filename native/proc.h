@@ -40,5 +40,10 @@ pid_t proc_number_of(int pidfd);
 uint64_t proc_processor(int pidfd);
 /* Whether the process is of this user, as far as it can be told. */
 bool proc_is_of(pid_t pid, uid_t uid);
+/*
+ * Whether two processes are in the same namespaces, of every kind.  Only for
+ * whoever could trace both: without that right the answer is no.
+ */
+bool proc_is_beside(pid_t pid, pid_t other);
 
 #endif

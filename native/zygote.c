@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -42,6 +43,13 @@ int zygote_prepare(struct keeper *keeper)
 	sigaddset(&children, SIGHUP);
 	if (signalfd(keeper->signals, &children, SFD_CLOEXEC | SFD_NONBLOCK) <
 	    0)
+		return -1;
+	/*
+	 * What a killed keeper of a berth leaves is inside of the zygote's
+	 * process namespace, which cannot end before somebody outside has
+	 * reaped it.  Whoever is first on this machine may not, or late.
+	 */
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return -1;
 	return pipe2(keeper->zygote.registry, O_CLOEXEC);
 }
@@ -214,6 +222,20 @@ void zygote_hear_end(struct keeper *keeper, const struct zygote_end *end)
 	zygote->ended[zygote->ended_count++ % ZYGOTE_ENDED] = *end;
 }
 
+/* The first process of a berth whose keeper was killed. */
+static void reap_orphan(int64_t number, void *context)
+{
+	const struct keeper *keeper = context;
+
+	if (number == keeper->init_pid)
+		return;
+	for (size_t i = 0; i < ZYGOTE_BERTHS; i++) {
+		if (keeper->zygote.berths[i].keeper == number)
+			return;
+	}
+	(void)waitpid((pid_t)number, NULL, WNOHANG);
+}
+
 void zygote_reap(struct keeper *keeper)
 {
 	struct zygote *zygote = &keeper->zygote;
@@ -227,15 +249,23 @@ void zygote_reap(struct keeper *keeper)
 		system_close(berth->desk);
 		*berth = (struct zygote_berth){ .desk = -1 };
 	}
+	/* Without CONFIG_PROC_CHILDREN they are reaped when we have gone. */
+	if (keeper->plan->is_zygote)
+		(void)proc_children(getpid(), getpid(), reap_orphan, keeper);
 	if (zygote->is_closing && berth_count(zygote) == 0)
 		keeper_end(keeper, CAUSE_NONE);
 }
 
+/* A zygote's own user may look at it; what it forks hides from all but root. */
 const char *zygote_anomaly(const struct keeper *keeper)
 {
 	static const int known[] = { 0, 1, 2, PARK_DESCRIPTOR };
+	const struct plan *plan = keeper->plan;
+	uid_t uid = plan->is_zygote && plan->tier == TIER_A ?
+		keeper->uid : geteuid();
 
-	return proc_anomaly(keeper->main_pidfd, keeper->plan->tier == TIER_A ?
-			    keeper->uid : geteuid(), known,
+	if (role_of(plan) == ROLE_CELL)
+		return NULL;
+	return proc_anomaly(keeper->main_pidfd, uid, known,
 			    sizeof(known) / sizeof(known[0]));
 }

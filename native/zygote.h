@@ -66,7 +66,10 @@ void zygote_hear_end(struct keeper *keeper, const struct zygote_end *end);
 void zygote_reap(struct keeper *keeper);
 /* The zygote itself has ended; its cell goes on as long as it has berths. */
 void zygote_close(struct keeper *keeper);
-/* Whether something is in it that every run would share; NULL: nothing. */
+/*
+ * What a zygote, or a program that it has forked, has and must not have, since
+ * other runs would have it too; NULL: nothing, or it is neither.
+ */
 const char *zygote_anomaly(const struct keeper *keeper);
 
 #endif

@@ -13,11 +13,12 @@ import { cellPaths, pathVariables } from './run/cell-start.ts';
 import type { Stocked } from './run/cell-stock.ts';
 import type { CellOutcome } from './run/launch-cell.ts';
 import { errorName } from './run/kernel-names.ts';
-import { fitsParkedCell, programPath, type Job, type LaunchPlan, type ProgramFile } from './run/launch-plan.ts';
+import { fitsParkedCell, programPath } from './run/launch-plan.ts';
+import type { Job, LaunchPlan, ProgramFile, ResourceLimit } from './run/launch-plan.ts';
 import { parkCell, type ParkedCell } from './run/park-cell.ts';
 import { parkedProgram, zygoteProgram, type Language } from './run/parked-programs.ts';
 import type { RunReport, StartKind } from './run/run-report.ts';
-import { handoverFilter, zygoteFilter } from './run/zygote-filter.ts';
+import { HANDOVER, handoverFilter, zygoteFilter } from './run/zygote-filter.ts';
 import { checkArchitecture, missingSlot, networkFor, withEvents } from './run-program.ts';
 import type { RunningProgram, RunRequest } from './run-program.ts';
 import { readManifest } from './store/image-manifest.ts';
@@ -51,20 +52,57 @@ export async function parkRun(
   zygotes: ZygoteHome | undefined,
   context: PipelineContext,
 ): Promise<ParkedRun> {
+  const parts = await parkParts(kind, context);
+  const { plan, root } = parts;
+  return withNetwork(parts, async () => {
+    const forked = await zygotes?.fork(berthPlan(plan, kind.request.image.architecture));
+    const cell =
+      forked ?? (await parkWithSlot(parkedPlan(plan, kind), (index) => makeSlot(context.store, root, index)));
+    return stocked({ ...parts, cell });
+  });
+}
+
+/** The same by a zygote alone; undefined where that gives none. */
+export async function forkRun(
+  kind: WarmKind,
+  zygotes: ZygoteHome,
+  context: PipelineContext,
+): Promise<ParkedRun | undefined> {
+  const parts = await parkParts(kind, context);
+  return withNetwork(parts, async () => {
+    const cell = await zygotes.fork(berthPlan(parts.plan, kind.request.image.architecture));
+    if (cell !== undefined) return stocked({ ...parts, cell });
+    await parts.network.close();
+    return undefined;
+  });
+}
+
+interface ParkParts {
+  readonly kind: WarmKind;
+  readonly plan: LaunchPlan;
+  readonly root: string;
+  readonly network: OpenNetwork;
+  readonly tier: Tier;
+}
+
+async function parkParts(kind: WarmKind, context: PipelineContext): Promise<ParkParts> {
   const { image, minimumTier } = kind.request;
   checkArchitecture(image, context);
   const manifest = readManifest(image.manifest);
   const host = await cellHost(minimumTier ?? manifest.sandbox.minimumTier);
   const root = await materialiseRootfs(context.store, image, { progress: context.progress, signal: context.signal });
   const network = await networkFor(kind.request, { manifest, host }, context);
-  try {
+  return withNetwork({ network }, async () => {
     const request = standInRequest(kind);
-    const parts = { request, manifest, limits: kind.limits, root, host, files: [], network };
-    const plan = await programPlan(parts, context);
-    const cell =
-      (await zygotes?.fork(berthPlan(plan, image.architecture))) ??
-      (await parkWithSlot(parkedPlan(plan, kind), (index) => makeSlot(context.store, root, index)));
-    return stocked({ kind, cell, network, words: plan.arguments, tier: host.tier });
+    const plan = await programPlan({ request, manifest, limits: kind.limits, root, host, files: [], network }, context);
+    return { kind, plan, root, network, tier: host.tier };
+  });
+}
+
+/** Closes it when that fails for which it was opened. */
+async function withNetwork<T>({ network }: Pick<ParkParts, 'network'>, make: () => Promise<T>): Promise<T> {
+  try {
+    return await make();
   } catch (error) {
     await network.close();
     throw error;
@@ -94,19 +132,29 @@ export async function zygotePlan(kind: WarmKind, context: PipelineContext): Prom
 
 /**
  * Whether programs of this kind can be forked by a zygote: Python's, in cells with namespaces and control groups of their own, which
- * reach nobody. A zygote in a network would have that while it imports.
+ * reach nobody. A zygote in a network would have that while it imports. What is forked hides from its own user, as long as it does
+ * not execute anything: it could not read its own /proc. And no program may have a descriptor of the number by which its filter
+ * was handed over.
  */
 export async function hasZygote(kind: WarmKind, context: PipelineContext): Promise<boolean> {
   const manifest = readManifest(kind.request.image.manifest);
   const { network = manifest.sandbox.network, minimumTier = manifest.sandbox.minimumTier } = kind.request;
   const host = await cellHost(minimumTier);
+  const hasProc = kind.request.proc ?? manifest.sandbox.proc;
   if (kind.language !== 'python' || networkMode(network) !== 'none' || host.tier !== 'A') return false;
+  if (hasProc || kind.limits.openFiles > HANDOVER) return false;
   return (await cellGround(host, kind.limits, context.now)).cgroups !== undefined;
 }
 
 /** A cell's own program is forked into it. */
 function berthPlan(plan: LaunchPlan, architecture: Architecture): LaunchPlan {
-  return { ...plan, program: undefined, filter: handoverFilter(plan.filter, architecture) };
+  const { filter, resourceLimits } = plan;
+  return {
+    ...plan,
+    program: undefined,
+    filter: handoverFilter(filter, architecture),
+    resourceLimits: resourceLimits.map(withParkedTime),
+  };
 }
 
 function standInRequest({ request, language }: WarmKind): RunRequest {
@@ -117,15 +165,17 @@ function standInRequest({ request, language }: WarmKind): RunRequest {
 /** The same, with the program that waits. What it uses of the processor before the run does not count against the run. */
 function parkedPlan(plan: LaunchPlan, { language, modules }: WarmKind): LaunchPlan {
   const program = parkedProgram(language);
-  const more = PARKED_CPU_MS / 1000;
   return {
     ...plan,
     program,
     arguments: [...withProgram(plan.arguments, language, program.name), ...modules],
-    resourceLimits: plan.resourceLimits.map(({ resource, soft, hard }) =>
-      resource === 'cpu' ? { resource, soft: soft + more, hard: hard + more } : { resource, soft, hard },
-    ),
+    resourceLimits: plan.resourceLimits.map(withParkedTime),
   };
+}
+
+function withParkedTime({ resource, soft, hard }: ResourceLimit): ResourceLimit {
+  const more = resource === 'cpu' ? PARKED_CPU_MS / 1000 : 0;
+  return { resource, soft: soft + more, hard: hard + more };
 }
 
 function withProgram(words: readonly string[], language: Language, name: string): readonly string[] {
@@ -143,13 +193,8 @@ async function parkWithSlot(plan: LaunchPlan, make: (index: number) => Promise<v
   return parkWithSlot(plan, make);
 }
 
-interface StockedParts {
-  readonly kind: WarmKind;
+interface StockedParts extends ParkParts {
   readonly cell: ParkedCell;
-  readonly network: OpenNetwork;
-  /** That a program of this language is started with. */
-  readonly words: readonly string[];
-  readonly tier: Tier;
 }
 
 function stocked(parts: StockedParts): ParkedRun {
@@ -187,12 +232,12 @@ function faultOf({ facts, stderr }: CellOutcome): string | undefined {
 }
 
 function startJob(parts: StockedParts, { request, file, how }: JobParts): StartedJob | undefined {
-  const { kind, cell, network, words, tier } = parts;
+  const { kind, cell, network, plan, tier } = parts;
   const { stdio, onOutput, input, cancel } = request;
   if (stdio === 'inherit') return undefined;
   const limits = { ...kind.limits, ...request.limits };
   const job: Job = {
-    arguments: [...withProgram(words, kind.language, file.name), ...request.arguments],
+    arguments: [...withProgram(plan.arguments, kind.language, file.name), ...request.arguments],
     environment: cellEnvironment(
       { ...network.variables, ...request.environment },
       availableParallelism(),

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { isErrno } from './base/rootcellar-error.ts';
 import type { Digest } from './base/digest.ts';
 import { cellHost } from './cell-host.ts';
-import { hasZygote, parkRun, zygotePlan, type ParkedRun, type StartedJob } from './parked-run.ts';
+import { forkRun, hasZygote, parkRun, zygotePlan, type ParkedRun, type StartedJob } from './parked-run.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import { CellStock, type StockClock, type StockState } from './run/cell-stock.ts';
 import type { ProgramFile } from './run/launch-plan.ts';
@@ -24,6 +24,8 @@ export interface WarmPoolSettings {
   readonly zygotes: boolean;
   /** Told when a zygote is let go; with what went wrong, if that is why. */
   readonly recycled?: RecycleListener | undefined;
+  /** How many cells one zygote forks before another takes its place; 1000 when undefined. */
+  readonly mostForks?: number | undefined;
 }
 
 /** What is known of the cells that wait for one kind of runs. */
@@ -100,13 +102,10 @@ export class WarmPool {
     await Promise.all(this.#closing);
   }
 
-  /** Where none waits, one that a zygote makes at once; undefined where there is no zygote. */
+  /** Where none waits, one that a zygote makes at once; undefined where there is none of which that is to be expected. */
   async #forked(kept: Kept | undefined): Promise<ParkedRun | undefined> {
-    if (kept?.zygotes === undefined || kept.zygotes.state().failure !== undefined) return undefined;
-    const cell = await parkRun(kept.kind, kept.zygotes, this.#context());
-    if (await cell.ready) return cell;
-    await cell.discard();
-    return undefined;
+    if (kept?.zygotes?.isProven() !== true) return undefined;
+    return forkRun(kept.kind, kept.zygotes, this.#context());
   }
 
   #startCold(request: RunRequest): Promise<RunningProgram> {
@@ -157,6 +156,7 @@ export class WarmPool {
       plan: () => zygotePlan(kind, this.#context()),
       clock: CLOCK,
       recycled: this.#settings.recycled,
+      mostForks: this.#settings.mostForks,
     });
   }
 

@@ -42,8 +42,8 @@ export interface LaunchPlan {
   readonly hasProc?: boolean | undefined;
   /** Whether the program only prepares the cell for a job, and waits for it: native/park.h. */
   readonly isParked?: boolean | undefined;
-  /** Whether it forks the programs of other cells: native/zygote.h. With `isParked`. */
-  readonly isZygote?: boolean | undefined;
+  /** Of a cell that forks the programs of others: where their launchers connect to, removed at its end: native/zygote.h. With `isParked`. */
+  readonly zygote?: { readonly socket: string } | undefined;
   /** Of a cell whose program a zygote forks: where its launcher connects to, and as whom. With `isParked`. */
   readonly berth?: { readonly socket: string; readonly id: string } | undefined;
 }
@@ -208,7 +208,7 @@ export function encodePlan(plan: LaunchPlan): Uint8Array {
     ...(plan.outputs === undefined ? [] : [outputRecord(plan.outputs)]),
     ...(plan.hasProc === true ? [record(TAG.proc, new Uint8Array())] : []),
     ...(plan.isParked === true ? [record(TAG.park, new Uint8Array())] : []),
-    ...(plan.isZygote === true ? [record(TAG.zygote, new Uint8Array())] : []),
+    ...(plan.zygote === undefined ? [] : [record(TAG.zygote, text('socket', plan.zygote.socket))]),
     ...(plan.berth === undefined ? [] : [record(TAG.berth, berthBytes(plan.berth))]),
   ]);
   return boundedPlan(bytes);

@@ -127,8 +127,8 @@ ${BECOME_PROGRAM}`;
  */
 const ZYGOTE = `${PYTHON_PARTS}
 def enter(libc, request, fds):
-    import ctypes, os, resource, socket, struct
-    uid, files, processes, has_own_user, has_ruleset = struct.unpack('=5I', request)
+    import ctypes, os, socket, struct
+    uid, files, processes, cpu_soft, cpu_hard, has_own_user, has_ruleset = struct.unpack('=7I', request)
     spaces, stdio, link, park = fds[:7], fds[7:10], fds[10], fds[11]
     ruleset = fds[12] if has_ruleset else -1
     for space in spaces:
@@ -154,8 +154,7 @@ def enter(libc, request, fds):
     os.close(link)
     talk = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=1000)
     confine(libc, uid, has_own_user)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-    resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
+    limit(files, processes, cpu_soft, cpu_hard)
     renew_randomness()
     rehearse()
     if ruleset >= 0:
@@ -172,6 +171,9 @@ def confine(libc, uid, has_own_user):
     for capability in range(64):
         if libc.prctl(24, capability, 0, 0, 0) != 0:
             break
+    # A new user namespace has set them back: SECURE_BITS of native/guest.c.
+    if libc.prctl(28, 0xEB, 0, 0, 0) != 0:
+        os._exit(18)
     if has_own_user:
         os.setgroups([])
     os.setresgid(uid, uid, uid)
@@ -179,6 +181,12 @@ def confine(libc, uid, has_own_user):
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     if libc.capset(header, (ctypes.c_uint32 * 6)()) != 0 or libc.prctl(4, 0, 0, 0, 0) != 0:
         os._exit(15)
+
+def limit(files, processes, cpu_soft, cpu_hard):
+    import resource
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_soft, cpu_hard))
 
 def renew_randomness():
     import os
@@ -214,6 +222,8 @@ def load_filter(libc, program, talk):
 def be_zygote():
     import array, ctypes, gc, os, resource, socket, struct
     prepare(sys.argv[1:])
+    # Else each that is forked would print it.
+    flush()
     libc = ctypes.PyDLL(None)
     libc.syscall.restype = ctypes.c_long
     keeper = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=7)

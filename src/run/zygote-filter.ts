@@ -62,8 +62,8 @@ export function zygoteFilter(settings: SyscallSettings, architecture: Architectu
   return program;
 }
 
-/** The number of a descriptor that no program can have, since its limit is lower: BERTH_HANDOVER of native/berth.h. */
-const HANDOVER = 1000;
+/** The number of a descriptor that no program can have whose limit is not higher: BERTH_HANDOVER of native/berth.h. */
+export const HANDOVER = 1000;
 
 /**
  * A program's filter with one exception before it: sendmsg(2) on that descriptor, by which a program that a zygote has forked hands

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { RootcellarError } from '../base/rootcellar-error.ts';
-import { cellProcess, duplexOf, send, spawnCell, statusRecords, type CellProcess } from './cell-process.ts';
+import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import { cellProcess, duplexOf, removeCgroups, send, spawnCell, statusRecords } from './cell-process.ts';
+import type { CellProcess } from './cell-process.ts';
 import { encodePlan, type LaunchPlan } from './launch-plan.ts';
 import { exitOf, parkedCell, readiness, type ParkedCell } from './park-cell.ts';
 import { readStatus } from './status-reader.ts';
@@ -14,8 +16,6 @@ export interface Zygote {
   readonly fork: (plan: LaunchPlan) => Promise<ParkedCell>;
   /** How many cells it was asked for. */
   readonly forks: () => number;
-  /** Whether it can be asked for more. */
-  readonly isAlive: () => boolean;
   /** Lets it go; cells that it has forked go on. Settles when all of them are gone. */
   readonly close: () => Promise<void>;
 }
@@ -31,6 +31,10 @@ export interface ZygoteRequest {
 /** BERTH_ID of native/berth.h, and the digit behind it. */
 const ID_LENGTH = 32;
 const CONNECTIONS = 4;
+/** What their sockets are called, up to a random part. */
+export const SOCKET_PREFIX = 'zygote-';
+/** Younger ones may be of a zygote that does not listen yet. */
+const STALE_MS = 60_000;
 /** As the launcher's own limit for making a cell, and a little more. */
 const LONGEST_SETUP_MS = 35_000;
 
@@ -44,61 +48,96 @@ interface Arrivals {
  * Starts a zygote. Rejects with E_SANDBOX when it cannot be had: something in it would be shared by all that it forks (threads, writable
  * shared memory, descriptors), its interpreter lacks what it needs, or an import fails.
  */
-export async function startZygote({ plan, cellPath, socket }: ZygoteRequest): Promise<Zygote> {
+export async function startZygote(request: ZygoteRequest): Promise<Zygote> {
+  const { plan, cellPath, socket } = request;
   const expected = new Map<string, Arrivals>();
   const server = createServer((connection) => receive(connection, expected));
   await listening(server, socket);
-  const bytes = encodePlan({ ...plan, isParked: true, isZygote: true });
+  await sweepSockets(dirname(socket), (await stat(socket)).mtimeMs - STALE_MS);
+  const bytes = encodePlan({ ...plan, isParked: true, zygote: { socket } });
   const child = spawnCell(cellPath, ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', 'ignore', 'ignore', 'pipe']);
   const parked = readiness(duplexOf(child, 4));
   const cell = cellProcess(child);
   send(duplexOf(child, 3), bytes);
+  // Whoever ends it is told.
+  cell.ended.catch(() => undefined);
+  cell.job?.on('error', () => undefined);
   const gone = exitOf(child);
-  const state = { isAlive: true, forks: 0 };
-  const end = async (): Promise<void> => {
-    state.isAlive = false;
-    cell.job?.end();
-    await cell.ended;
-    server.close();
-    await rm(socket, { force: true });
-  };
-  cell.job?.on('error', () => {
-    state.isAlive = false;
-  });
   const isReady = await Promise.race([parked, gone.then(() => false)]);
   if (!isReady) {
-    await end();
+    await endZygote(cell, server, request);
     throw refused(await cell.records);
   }
-  const died = gone.then((): undefined => {
-    state.isAlive = false;
-    return undefined;
-  });
+  const died = gone.then(() => undefined);
+  let forks = 0;
   const fork = async (berthPlan: LaunchPlan): Promise<ParkedCell> => {
     const id = randomBytes(ID_LENGTH / 2).toString('hex');
-    state.forks += 1;
+    forks += 1;
     const arrival = new Promise<ReadonlyMap<string, Socket>>((resolve) => {
       expected.set(id, { sockets: new Map(), arrived: resolve });
     });
     cell.job?.write(framed(encodePlan({ ...berthPlan, isParked: true, berth: { socket, id } })));
     const late = new AbortController();
-    const sockets = await Promise.race([
-      arrival,
-      died,
-      setTimeout(LONGEST_SETUP_MS, undefined, { signal: late.signal, ref: false }).catch(() => undefined),
-    ]);
+    const sockets = await Promise.race([arrival, died, nothingBy(LONGEST_SETUP_MS, late.signal)]);
     late.abort();
+    const some = expected.get(id);
     expected.delete(id);
-    if (sockets === undefined) throw new RootcellarError('E_SANDBOX', 'a zygote: its cell did not come to be');
-    return berthCell(sockets, berthPlan, cellPath);
+    if (sockets !== undefined) return berthCell(sockets, berthPlan, cellPath);
+    for (const one of some?.sockets.values() ?? []) one.destroy();
+    throw new RootcellarError('E_SANDBOX', 'a zygote: its cell did not come to be');
   };
-  return { fork, forks: () => state.forks, isAlive: () => state.isAlive, close: end };
+  return { fork, forks: () => forks, close: () => endZygote(cell, server, request) };
+}
+
+/** Settles when its launcher, and so all that it has forked, is gone, and what a killed launcher has left. */
+async function endZygote(cell: CellProcess, server: Server, { plan, socket }: ZygoteRequest): Promise<void> {
+  cell.job?.end();
+  await cell.ended;
+  server.close();
+  await rm(socket, { force: true });
+  const { isComplete } = readStatus((await cell.records).toString('latin1'));
+  if (!isComplete) await removeCgroups(plan.cgroups?.directories ?? []);
+}
+
+async function nothingBy(ms: number, signal: AbortSignal): Promise<undefined> {
+  try {
+    await setTimeout(ms, undefined, { signal, ref: false });
+  } catch (error) {
+    if (!isErrno(error, 'ABORT_ERR')) throw error;
+  }
 }
 
 function listening(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, () => resolve());
+  });
+}
+
+/**
+ * Removes sockets of zygotes, made before that time (ms since 1970), on which nobody listens any more: one that is killed between
+ * making its socket and telling the launcher of it leaves it.
+ */
+export async function sweepSockets(folder: string, madeBefore: number): Promise<void> {
+  for (const name of (await readdir(folder)).filter((one) => one.startsWith(SOCKET_PREFIX))) {
+    const path = join(folder, name);
+    const made = await stat(path).catch(ignoreGone);
+    if (made !== undefined && made.mtimeMs < madeBefore && !(await isHeard(path))) await rm(path, { force: true });
+  }
+}
+
+function ignoreGone(error: unknown): undefined {
+  if (!isErrno(error, 'ENOENT')) throw error;
+  return undefined;
+}
+
+function isHeard(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(path, () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once('error', (error) => resolve(!isErrno(error, 'ECONNREFUSED')));
   });
 }
 

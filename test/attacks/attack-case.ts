@@ -131,10 +131,10 @@ const CASE = z.strictObject({
   /** What is not as it should be yet; the case then says what we owe and is expected to fail. */
   gap: z.string().optional(),
   expect: OUTCOME,
-  /** What is otherwise there; `container`: where the host has a filter of its own; `uncounted`: no control groups. */
+  /** What is otherwise there; `container`: where the host has a filter of its own; `uncounted`: no control groups; `forked`: by a zygote. */
   in: z
     .partialRecord(
-      z.enum([...TIERS, 'container', 'uncounted']),
+      z.enum([...TIERS, 'container', 'uncounted', 'forked']),
       OUTCOME.partial().extend({ gap: z.string().optional() }),
     )
     .optional(),
@@ -163,18 +163,21 @@ export interface TierTraits {
   readonly isContainer: boolean;
   /** Whether it lets nobody make control groups, though the tier could use them. */
   readonly isUncounted?: boolean | undefined;
+  /** Whether programs are forked by a zygote, outside of whose process namespace their parent is. */
+  readonly isForked?: boolean | undefined;
 }
 
 /** The cases of a tier, with what is expected there. */
 export function casesOfTier(
   architecture: Architecture,
-  { tier, isContainer, isUncounted }: TierTraits,
+  { tier, isContainer, isUncounted, isForked }: TierTraits,
 ): readonly AttackCase[] {
   return attackCases(architecture)
     .filter(({ architectures, tiers }) => architectures.includes(architecture) && tiers.includes(tier))
     .map((attack) => otherwise(attack, attack.in?.[tier]))
     .map((attack) => (isContainer ? otherwise(attack, attack.in?.container) : attack))
-    .map((attack) => (isUncounted === true ? otherwise(attack, attack.in?.uncounted) : attack));
+    .map((attack) => (isUncounted === true ? otherwise(attack, attack.in?.uncounted) : attack))
+    .map((attack) => (isForked === true ? otherwise(attack, attack.in?.forked) : attack));
 }
 
 type Other = NonNullable<NonNullable<AttackCase['in']>[Tier]>;

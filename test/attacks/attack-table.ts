@@ -10,6 +10,8 @@ import { numberPlan } from './number-plan.ts';
 export interface AttackTable extends TierTraits {
   /** What the host is called. */
   readonly host: string;
+  /** How runs are begun, and which cases can be begun so; each in a cell of its own, and all, when undefined. */
+  readonly how?: { readonly title: string; readonly has: (attack: AttackCase) => boolean } | undefined;
   /** Whether only the core is run. */
   readonly isCore?: boolean | undefined;
   /** Whether there is no such host here. */
@@ -19,7 +21,7 @@ export interface AttackTable extends TierTraits {
 
 /** Registers every attack of the tier, one test each, with a neighbour and with a look at the host after each. */
 export function describeAttacks(table: AttackTable): void {
-  const title = `tier ${table.tier}${table.host === '' ? '' : ` in ${table.host}`}`;
+  const title = `tier ${table.tier}${table.host === '' ? '' : ` in ${table.host}`}${table.how === undefined ? '' : ` ${table.how.title}`}`;
   describe.skipIf(table.isMissing)(`attacks, ${title}`, () => {
     const tally = { passed: 0, failed: 0, gaps: new Map<string, string>() };
     let machine: Machine;
@@ -69,7 +71,8 @@ export function describeAttacks(table: AttackTable): void {
     }
 
     const isWanted = (id: string): boolean => table.isCore !== true || CORE.has(id);
-    it.each(casesOfTier(ARCHITECTURE, table).filter(({ id }) => isWanted(id)))('$id $what', async (attack) => {
+    const cases = casesOfTier(ARCHITECTURE, table).filter((attack) => table.how?.has(attack) ?? isWanted(attack.id));
+    it.each(cases)('$id $what', async (attack) => {
       await judged(
         () => runTimes(attack),
         (all) => {

@@ -34,7 +34,11 @@ const MODULES = {
 const CANARY = 'nothing that a guest may read\n';
 
 /** This machine, with the library in this process. */
-export async function localMachine(home: string, identities: Identities): Promise<Machine> {
+export async function localMachine(
+  home: string,
+  identities: Identities,
+  begin: typeof startProgram = startProgram,
+): Promise<Machine> {
   const folder = mkdtempSync(join(tmpdir(), 'rootcellar-attacks-'));
   const canary = join(folder, 'canary');
   writeFileSync(canary, CANARY, { mode: 0o644 });
@@ -72,7 +76,8 @@ export async function localMachine(home: string, identities: Identities): Promis
     start: (request: AttackRequest) => {
       const cancel = new AbortController();
       const place = { store, images, architecture: ARCHITECTURE };
-      return { ended: startAttack(MODULES, place, { request, cancel: cancel.signal }), cancel: () => cancel.abort() };
+      const modules = { ...MODULES, startProgram: begin };
+      return { ended: startAttack(modules, place, { request, cancel: cancel.signal }), cancel: () => cancel.abort() };
     },
     settle: () => {
       before = baseline(local);

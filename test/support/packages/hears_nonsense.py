@@ -1,0 +1,3 @@
+import socket
+
+socket.recv_fds = lambda *_: (b"x", [], 0, None)

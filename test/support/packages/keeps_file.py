@@ -1,0 +1,1 @@
+opened = open("/etc/passwd")

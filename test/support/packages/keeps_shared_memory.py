@@ -1,0 +1,3 @@
+import mmap
+
+shared = mmap.mmap(-1, 4096, flags=mmap.MAP_SHARED)

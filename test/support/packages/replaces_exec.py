@@ -1,0 +1,4 @@
+import builtins
+
+builtins.exec = lambda *_: print("in place of the program")
+builtins.compile = lambda *_, **__: None
