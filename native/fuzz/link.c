@@ -75,10 +75,18 @@ static void close_kept(struct keeper *keeper)
 	system_close(keeper->tmp);
 }
 
+/* What is heard here makes no berth. */
+int keeper_live_as_berth(const struct berth *berth, const unsigned char *bytes,
+			size_t length)
+{
+	(void)berth, (void)bytes, (void)length;
+	abort();
+}
+
 /* The first byte: how many descriptors, and whether the program runs. */
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t length)
 {
-	static const struct plan plan = { .directories = { "/nowhere" } };
+	static struct plan plan = { .directories = { "/nowhere" } };
 	static struct keeper keeper;
 	enum phase phase;
 	int link[2], before;
@@ -92,6 +100,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t length)
 	keeper.phase = phase;
 	keeper.cgroup.plan = &plan;
 	keeper.listener = keeper.main_pidfd = keeper.tmp = -1;
+	keeper.berth.guest_link = -1;
 	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) == 0);
 	keeper.link = link[0];
 	send_packet(link[1], bytes + 1, length - 1,
