@@ -83,6 +83,14 @@ static void close_kept(struct keeper *keeper)
 	system_close(keeper->bridge.listener);
 }
 
+/* What is heard here makes no berth. */
+int keeper_live_as_berth(const struct berth *berth, const unsigned char *bytes,
+			size_t length)
+{
+	(void)berth, (void)bytes, (void)length;
+	abort();
+}
+
 /* As cell.c has it before the first packet. */
 static void begin(struct keeper *keeper, struct plan *plan, enum phase phase)
 {
@@ -93,6 +101,9 @@ static void begin(struct keeper *keeper, struct plan *plan, enum phase phase)
 	keeper->listener = keeper->main_pidfd = keeper->tmp = -1;
 	keeper->park = (struct park){ .guest = -1, .job = -1, .run = -1 };
 	keeper->bridge.listener = -1;
+	keeper->berth.link = keeper->berth.desk = -1;
+	keeper->berth.guest_link = -1;
+	zygote_open(&keeper->zygote);
 }
 
 static enum phase phase_of(unsigned char how)

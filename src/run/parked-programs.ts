@@ -199,6 +199,8 @@ def renew_randomness():
         modules['_ssl'].RAND_add(os.urandom(64), 64.0)
     if 'uuid' in modules:
         modules['uuid']._node = modules['uuid']._last_timestamp = None
+        # The C library's keeps its own node, which all would have.
+        modules['uuid']._generate_time_safe = None
     if 'tempfile' in modules:
         modules['tempfile']._name_sequence = None
 
