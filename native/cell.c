@@ -203,6 +203,9 @@ static void describe_inside(int link)
 	inside.tmp_tree = is_placed ? keeper.place.tmp : -1;
 	inside.proxy = -1;
 	inside.run_tree = -1;
+	inside.ruleset = -1;
+	for (int i = 0; i < BERTH_NAMESPACES; i++)
+		inside.namespaces[i] = -1;
 	inside.link = link;
 }
 
@@ -250,10 +253,16 @@ static pid_t clone_init(int cgroup)
 /* Before the rights to it are gone. */
 static int open_root(void)
 {
+	int folder;
+
 	inside.root_tree = -1;
 	if (plan.berth_socket == NULL || plan.tier != TIER_A)
 		return 0;
-	inside.root_tree = root_prepare_tree(plan.root);
+	folder = open(plan.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
+		return -1;
+	inside.root_tree = root_prepare_tree(folder);
+	system_close(folder);
 	return inside.root_tree < 0 ? -1 : 0;
 }
 
@@ -427,9 +436,9 @@ static int finish(void)
 	/* Nobody may be there to be told; the run is over either way. */
 	if (system_write(STATUS_DESCRIPTOR, records, length) < 0)
 		return STATUS_FAILED;
-	/* That this is all is known before this process has gone. */
-	if (shutdown(STATUS_DESCRIPTOR, SHUT_WR) < 0 && errno != ENOTSOCK &&
-	    errno != ENOTCONN)
+	/* Who waits for no process knows that this is all. */
+	if (plan.berth_socket != NULL &&
+	    shutdown(STATUS_DESCRIPTOR, SHUT_WR) < 0 && errno != ENOTCONN)
 		return STATUS_FAILED;
 	return exit_status();
 }

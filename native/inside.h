@@ -131,7 +131,7 @@ extern const struct device inside_devices[INSIDE_DEVICES];
 _Noreturn void init_live(struct inside *inside);
 
 /* A root as a mount that is nowhere yet, read-only; -1 and errno. */
-int root_prepare_tree(const char *root);
+int root_prepare_tree(int folder);
 
 /* Writes the plan's program into the folder `program` of `folder`. */
 int root_write_program(int folder, const struct plan *plan);

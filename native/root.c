@@ -23,16 +23,11 @@ int root_make_private(struct inside *inside)
 	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
-int root_prepare_tree(const char *root)
+int root_prepare_tree(int folder)
 {
-	int folder = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int tree;
+	int tree = system_open_tree(folder, "", OPEN_TREE_CLONE |
+				    OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 
-	if (folder < 0)
-		return -1;
-	tree = system_open_tree(folder, "", OPEN_TREE_CLONE |
-				OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-	system_close(folder);
 	if (tree >= 0 &&
 	    system_mount_setattr(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
 				 MOUNT_ATTR_NODEV) < 0) {
@@ -50,9 +45,9 @@ int root_attach(struct inside *inside)
 {
 	int folder = open(inside->plan->root,
 			  O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int tree = root_prepare_tree(inside->plan->root);
+	int tree = folder < 0 ? -1 : root_prepare_tree(folder);
 
-	if (folder < 0 || tree < 0 || system_move_mount(tree, folder) < 0)
+	if (tree < 0 || system_move_mount(tree, folder) < 0)
 		return -1;
 	system_close(folder);
 	inside->root = tree;

@@ -56,7 +56,10 @@ export function requestOf(image: Image, { file = 'main.py', code, request }: War
  * Python the file that waited: these are left out too.
  */
 export function toldBy(report: RunReport): unknown {
-  const text = JSON.stringify({ ...report, time: undefined, memory: undefined })
+  // Programs that a zygote forks have one layer more.
+  const layers = report.isolation.layers.filter((layer) => layer !== 'user-namespace');
+  const isolation = { ...report.isolation, layers };
+  const text = JSON.stringify({ ...report, isolation, time: undefined, memory: undefined })
     .replaceAll(/0x[0-9a-f]+/g, '0x')
     .replaceAll(/(?:at )?(?:process\.)?processTicksAndRejections \([^)]*\)/g, 'START')
     .replaceAll(/(?:at )?node:internal\/main\/run_main_module[:0-9]*/g, 'START')
