@@ -197,10 +197,8 @@ static struct plan_rlimit rlimit_of(const struct plan *plan, uint32_t resource)
 
 static void close_all(int *descriptors, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		system_close(descriptors[i]);
-		descriptors[i] = -1;
-	}
+	for (size_t i = 0; i < count; i++)
+		system_end(&descriptors[i]);
 }
 
 void berth_ask(struct keeper *keeper, const int *descriptors)
@@ -237,8 +235,7 @@ void berth_ask(struct keeper *keeper, const int *descriptors)
 	berth->guest_park = -1;
 	for (int i = 0; i < 3; i++)
 		berth->guest_stdio[i] = -1;
-	system_close(berth->zygote);
-	berth->zygote = -1;
+	system_end(&berth->zygote);
 }
 
 /* It waits for it, so that nothing that it does goes uncounted. */
@@ -283,8 +280,7 @@ static void begin_parking(struct keeper *keeper, int listener, pid_t pid)
 		keeper_fail(keeper, STEP_MAIN, errno);
 		return;
 	}
-	system_close(keeper->berth.link);
-	keeper->berth.link = -1;
+	system_end(&keeper->berth.link);
 	keeper->phase = PHASE_PARKED;
 }
 

@@ -126,8 +126,7 @@ void bridge_end(struct bridge *bridge)
 		return;
 	for (size_t i = 0; i < BRIDGE_CONNECTIONS; i++)
 		forget(&bridge->rows[i]);
-	system_close(bridge->listener);
-	bridge->listener = -1;
+	system_end(&bridge->listener);
 }
 
 /* Both may be gone already, and a folder with more in it is not the proxy's. */

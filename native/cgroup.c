@@ -181,8 +181,7 @@ int cgroup_remove(struct cgroup *cgroup)
 {
 	static const struct timespec pause = { .tv_nsec = REMOVE_PAUSE_NS };
 
-	system_close(cgroup->cpu);
-	cgroup->cpu = -1;
+	system_end(&cgroup->cpu);
 	for (int attempt = 0; cgroup->made > 0; attempt++) {
 		if (rmdir(cgroup->plan->directories[cgroup->made - 1]) == 0) {
 			cgroup->made--;

@@ -50,8 +50,7 @@ static bool end_family(struct keeper *keeper)
 	if (send(keeper->link, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
 	    errno != EPIPE && errno != ECONNRESET)
 		return false;
-	system_close(keeper->link);
-	keeper->link = -1;
+	system_end(&keeper->link);
 	if (await_death(keeper, &info) && info.si_code == CLD_EXITED &&
 	    info.si_status == 0)
 		return true;

@@ -40,10 +40,8 @@ void keeper_end(struct keeper *keeper, enum cause cause)
 
 static void close_all(int *descriptors)
 {
-	for (int i = 0; i < HANDED_OVER; i++) {
-		system_close(descriptors[i]);
-		descriptors[i] = -1;
-	}
+	for (int i = 0; i < HANDED_OVER; i++)
+		system_end(&descriptors[i]);
 }
 
 /*
@@ -284,8 +282,7 @@ static void hear_listener(struct keeper *keeper, short events)
 		return;
 	}
 	/* POLLHUP: nobody is left whom the filter holds. */
-	system_close(keeper->listener);
-	keeper->listener = -1;
+	system_end(&keeper->listener);
 }
 
 static void handle_rows(struct keeper *keeper, const struct pollfd *rows)

@@ -288,6 +288,5 @@ void outputs_send(struct keeper *keeper)
 	    keeper->cause != CAUSE_CANCELLED)
 		take_all(keeper);
 	system_close(OUTPUTS_DESCRIPTOR);
-	system_close(keeper->tmp);
-	keeper->tmp = -1;
+	system_end(&keeper->tmp);
 }

@@ -88,8 +88,6 @@ ssize_t packet_receive(int link, void *bytes, size_t room,
 
 void packet_close(struct packet *packet, size_t first)
 {
-	for (size_t i = first; i < packet->count; i++) {
-		system_close(packet->descriptors[i]);
-		packet->descriptors[i] = -1;
-	}
+	for (size_t i = first; i < packet->count; i++)
+		system_end(&packet->descriptors[i]);
 }

@@ -36,12 +36,6 @@ int park_open(struct park *park, bool is_zygote, int *guest)
 	return 0;
 }
 
-static void end(int *descriptor)
-{
-	system_close(*descriptor);
-	*descriptor = -1;
-}
-
 /*
  * Its one byte says the same whatever it is.  Any other and the end of the
  * link say that it will never be a program: it is not waited for.
@@ -54,13 +48,17 @@ void park_hear_guest(struct keeper *keeper)
 
 	if (length < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (park->is_ready && keeper->plan->is_zygote) {
+		zygote_stop(keeper);
+		return;
+	}
 	if (park->is_ready) {
 		keeper_fail(keeper, STEP_EXEC, length > 0 ? EPROTO : EPIPE);
 		return;
 	}
 	if (length <= 0) {
 		/* How it ends, init will tell; the time limit holds. */
-		end(&park->guest);
+		system_end(&park->guest);
 		return;
 	}
 	park->is_ready = true;
@@ -88,7 +86,7 @@ static void take_job(struct keeper *keeper)
 	memcpy(&length, job_bytes, sizeof(length));
 	if (park->length < sizeof(length) + length && length <= PLAN_LARGEST)
 		return;
-	end(&park->job);
+	system_end(&park->job);
 	if (park->length != sizeof(length) + length ||
 	    plan_decode_job(bytes, length, &job) != PLAN_OK) {
 		keeper_fail(keeper, STEP_PLAN, EINVAL);
@@ -119,7 +117,7 @@ void park_hear_job(struct keeper *keeper)
 		take_job(keeper);
 		return;
 	}
-	end(&park->job);
+	system_end(&park->job);
 	/* No job will come, or no more of it. */
 	if (length < 0 || park->length == 0)
 		keeper_end(keeper, CAUSE_CANCELLED);

@@ -130,6 +130,12 @@ void system_close(int descriptor)
 		return;	/* EBADF is a bug, EINTR and EIO are closed: close(2) */
 }
 
+void system_end(int *descriptor)
+{
+	system_close(*descriptor);
+	*descriptor = -1;
+}
+
 uint64_t system_now(void)
 {
 	struct timespec now;

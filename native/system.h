@@ -32,6 +32,8 @@ int system_seccomp(unsigned int operation, unsigned int flags, void *args);
 
 /* Closes; a descriptor of ours is closed whatever close(2) answers. */
 void system_close(int descriptor);
+/* The same, and -1 is in its place. */
+void system_end(int *descriptor);
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t system_now(void);

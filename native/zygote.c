@@ -164,17 +164,23 @@ void zygote_hear_job(struct keeper *keeper)
 		take_plans(keeper);
 		return;
 	}
-	system_close(park->job);
-	park->job = -1;
+	zygote_stop(keeper);
+}
+
+void zygote_stop(struct keeper *keeper)
+{
 	if (system_pidfd_kill(keeper->main_pidfd, SIGKILL) < 0 &&
 	    errno != ESRCH)
 		keeper_fail(keeper, STEP_MAIN, errno);
 	zygote_close(keeper);
 }
 
+/* Whoever would ask for a berth sees that nobody hears. */
 void zygote_close(struct keeper *keeper)
 {
 	keeper->zygote.is_closing = true;
+	system_end(&keeper->park.guest);
+	system_end(&keeper->park.job);
 	if (berth_count(&keeper->zygote) == 0)
 		keeper_end(keeper, CAUSE_NONE);
 }

@@ -64,6 +64,8 @@ void zygote_hear_registry(struct keeper *keeper);
 void zygote_hear_end(struct keeper *keeper, const struct zygote_end *end);
 /* Keepers of berths may have ended. */
 void zygote_reap(struct keeper *keeper);
+/* Ends the zygote itself. */
+void zygote_stop(struct keeper *keeper);
 /* The zygote itself has ended; its cell goes on as long as it has berths. */
 void zygote_close(struct keeper *keeper);
 /*

@@ -17,8 +17,8 @@ const NAME = '.parked';
 const PYTHON_PARTS = `
 import atexit, builtins, ctypes, gc, os, sys, time
 
-# What the program replaces is not what ends it.
-exit_now, collect = os._exit, gc.collect
+# What packages and the program replace is neither what makes it ready nor what ends it.
+exit_now, collect, execute, compiled = os._exit, gc.collect, exec, compile
 libc = ctypes.CDLL(None)
 libc.fopen.restype = ctypes.c_void_p
 libc.fopen.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
@@ -27,13 +27,15 @@ run_file.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_vo
 
 def prepare(modules):
     import importlib, linecache, traceback
-    for name in modules:
-        importlib.import_module(name)
     try:
-        exec(compile('def f(x):\\n    raise ValueError(x)\\nf(1)', '<warm>', 'exec'), {})
+        execute(compiled('def f(x):\\n    raise ValueError(x)\\nf(1)', '<warm>', 'exec'), {})
     except ValueError as error:
         ''.join(traceback.format_exception(type(error), error, error.__traceback__))
+    for name in modules:
+        importlib.import_module(name)
     linecache.clearcache()
+    # What they have printed is no program's.
+    flush(sys.stdout, sys.stderr)
     libc.fflush(None)
     # What is there now stays, and need not be looked at when the program's own is collected.
     gc.collect()
@@ -69,7 +71,7 @@ def rehearse():
     name = os.fsencode(os.devnull)
     make_main()
     run_file(libc.fopen(name, b'rb'), name, 1, None)
-    exec(compile('import sys\\nprint(end="", flush=True)', '<warm>', 'exec', dont_inherit=True), {})
+    execute(compiled('import sys\\nprint(end="", flush=True)', '<warm>', 'exec', dont_inherit=True), {})
     take_variables([name + '=' + value for name, value in os.environ.items()])
     del sys.modules['__main__']
     collect()
@@ -126,8 +128,9 @@ ${BECOME_PROGRAM}`;
  * The numbers of seccomp(2) and landlock_restrict_self(2) are from the kernel's syscall tables.
  */
 const ZYGOTE = `${PYTHON_PARTS}
+import array, resource, socket, struct
+
 def enter(libc, request, fds):
-    import ctypes, os, socket, struct
     uid, files, processes, cpu_soft, cpu_hard, has_own_user, has_ruleset = struct.unpack('=7I', request)
     spaces, stdio, link, park = fds[:7], fds[7:10], fds[10], fds[11]
     ruleset = fds[12] if has_ruleset else -1
@@ -164,7 +167,6 @@ def enter(libc, request, fds):
     load_filter(libc, program, talk)
 
 def confine(libc, uid, has_own_user):
-    import ctypes, os
     os.setsid()
     os.umask(0o022)
     os.chdir('/tmp')
@@ -183,13 +185,11 @@ def confine(libc, uid, has_own_user):
         os._exit(15)
 
 def limit(files, processes, cpu_soft, cpu_hard):
-    import resource
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_soft, cpu_hard))
 
 def renew_randomness():
-    import os
     modules = sys.modules
     if 'random' in modules:
         modules['random'].seed()
@@ -205,7 +205,6 @@ def renew_randomness():
         modules['tempfile']._name_sequence = None
 
 def load_filter(libc, program, talk):
-    import array, ctypes, gc, os, socket
     class Filter(ctypes.Structure):
         _fields_ = [('length', ctypes.c_ushort), ('rows', ctypes.c_void_p)]
     rows = ctypes.create_string_buffer(program, len(program))
@@ -222,10 +221,7 @@ def load_filter(libc, program, talk):
     os.close(listener)
 
 def be_zygote():
-    import array, ctypes, gc, os, resource, socket, struct
     prepare(sys.argv[1:])
-    # Else each that is forked would print it.
-    flush()
     libc = ctypes.PyDLL(None)
     libc.syscall.restype = ctypes.c_long
     keeper = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=7)

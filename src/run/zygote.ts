@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import { cellProcess, duplexOf, removeCgroups, send, spawnCell, statusRecords } from './cell-process.ts';
@@ -68,7 +69,10 @@ export async function startZygote(request: ZygoteRequest): Promise<Zygote> {
     await endZygote(cell, server, request);
     throw refused(await cell.records);
   }
-  const died = gone.then(() => undefined);
+  // Its launcher ends that socket as soon as it can fork no more, and itself only when its cells have gone.
+  const job = duplexOf(child, 7);
+  job?.resume();
+  const deaf = endOf(job).then(() => undefined);
   let forks = 0;
   const fork = async (berthPlan: LaunchPlan): Promise<ParkedCell> => {
     const id = randomBytes(ID_LENGTH / 2).toString('hex');
@@ -78,7 +82,7 @@ export async function startZygote(request: ZygoteRequest): Promise<Zygote> {
     });
     cell.job?.write(framed(encodePlan({ ...berthPlan, isParked: true, berth: { socket, id } })));
     const late = new AbortController();
-    const sockets = await Promise.race([arrival, died, nothingBy(LONGEST_SETUP_MS, late.signal)]);
+    const sockets = await Promise.race([arrival, deaf, nothingBy(LONGEST_SETUP_MS, late.signal)]);
     late.abort();
     const some = expected.get(id);
     expected.delete(id);
@@ -197,9 +201,9 @@ function berthCell(sockets: ReadonlyMap<string, Socket>, plan: LaunchPlan, cellP
   return parkedCell({ cell, parked, gone: over, plan, cellPath });
 }
 
-function endOf(socket: Socket): Promise<void> {
+function endOf(socket: Duplex | undefined): Promise<void> {
   return new Promise((resolve) => {
-    socket.once('end', () => resolve());
-    socket.once('close', () => resolve());
+    socket?.once('end', () => resolve());
+    socket?.once('close', () => resolve());
   });
 }
