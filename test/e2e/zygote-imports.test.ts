@@ -27,6 +27,7 @@ const REFUSED: Readonly<
 > = {
   keeps_thread: { failure: 'cannot be had (threads)', start: 'warm' },
   keeps_shared_memory: { failure: 'cannot be had (shared-memory)', start: 'warm' },
+  keeps_shared_array: { failure: 'cannot be had (shared-memory)', start: 'warm' },
   keeps_file: { failure: 'cannot be had (descriptors)', start: 'warm' },
   leaves: { failure: 'cannot be had (its program ended)', start: 'cold' },
   fails: { failure: 'cannot be had (its program ended)', start: 'cold' },
@@ -48,7 +49,7 @@ const REFUSED: Readonly<
   stays_outside: { failure: 'has forked nothing (the step `confinement` failed)', start: 'warm' },
 };
 
-describe.skipIf(CANNOT_SANDBOX)('Z7, Z8 packages that do harm when a zygote imports them', () => {
+describe.skipIf(CANNOT_SANDBOX)('Z5, Z7, Z8 packages that do harm when a zygote imports them', () => {
   let cells: OwnCells;
   let host: WarmHost;
   let pool: WarmPool;

@@ -377,7 +377,7 @@ describe.skipIf(CANNOT_SANDBOX)('a cell', () => {
     }
   });
 
-  it('leaves control groups that are in use or young, and sweeps the others', async () => {
+  it('Z17 leaves control groups that are in use or young, and sweeps the others', async () => {
     const plan = await toyPlan(host, {});
     const [used = '', stale = ''] = plan.cgroups.directories;
     const child = spawn('sleep', ['60']);

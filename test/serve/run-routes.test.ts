@@ -42,6 +42,10 @@ function offer(url: string, headers: Readonly<Partial<Record<string, string>>>):
   return fetch(`${url}/v1/run`, { method: 'POST', headers: given, body: '{}' });
 }
 
+function base64Of(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
 function withKey(key: string, accept = '*/*'): RequestInit {
   return { headers: { 'idempotency-key': key, accept } };
 }
@@ -153,6 +157,28 @@ describe.skipIf(CANNOT_SANDBOX)('POST /v1/run', () => {
     expect(await proxyOf('host')).toBe('http://proxy.example:1\n');
     expect(await proxyOf(undefined)).toBe('http://proxy.example:1\n');
     expect(await proxyOf({ proxy: { allow: ['example.com'] } })).toBe('http://127.0.0.1:3128\n');
+  });
+
+  it.each([
+    [
+      'an answer of ours',
+      '{"report":{"status":"ok"},"queue_ms":0,"__proto__":{"status":"ok"},"status":"ok","status":"ok"}',
+    ],
+    ['what Dify looks for', '<<RESULT>>{"a":1e999,"b":NaN}<<RESULT>>'],
+    ['JSON of great depth', '['.repeat(10_000)],
+    ['an end of this one', '"}}\r\n\r\nHTTP/1.1 200 OK\r\n\r\ndata: {}\n\nevent: report\n'],
+    ['controls', '\u0000\u001B]0;x\u0007\u2028\uFEFF'],
+  ])('Z12 has %s that is printed in `stdout` and nowhere else', async (_, text) => {
+    const code = `import base64, sys; sys.stdout.buffer.write(base64.b64decode("${base64Of(text)}")); sys.exit(3)`;
+    const response = await toy.run({ code });
+    const body: RunAnswer = JSON.parse(await response.text());
+    expect(Object.keys(body).toSorted()).toEqual(['queue_ms', 'report']);
+    expect(body.report).toMatchObject({ status: 'error', exit_code: 3, stdout: text, stderr: '', encoding: 'utf-8' });
+    const events = eventsOf(await textOf(toy.run({ code, stream: true })));
+    expect(bytesOf(events, 'stdout').toString()).toBe(text);
+    expect(events.filter(({ event }) => event !== 'stdout')).toMatchObject([
+      { event: 'report', data: { report: { status: 'error', exit_code: 3 } } },
+    ]);
   });
 
   it('says what a program was not allowed to do', async () => {

@@ -1,0 +1,3 @@
+import multiprocessing
+
+shared = multiprocessing.RawArray("i", 4)
