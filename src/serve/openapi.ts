@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Json } from '../base/canonical-json.ts';
 import { problemSchema, runAnswerSchema } from './answer-schema.ts';
 import { runBodySchema } from './run-schema.ts';
+import { statusJsonSchema } from './status-schema.ts';
 
 /** The OpenAPI 3.1 document of a service, of the same schemas that check its requests. */
 export function openApiDocument(): Json {
@@ -19,6 +20,10 @@ export function openApiDocument(): Json {
         get: { ...openOperation('Whether the service lives.'), responses: { 200: json('Always `"ok"`.', OK) } },
       },
       '/ready': { get: { ...openOperation('Whether it takes requests.'), responses: readyResponses() } },
+      '/v1/status': {
+        get: { summary: 'What `/` shows.', responses: { 200: json('It.', reference('Status')), 401: NO_KEY } },
+      },
+      '/metrics': { get: { summary: 'For Prometheus.', responses: { 200: METRICS, 401: NO_KEY } } },
       '/openapi.json': { get: { summary: 'This document.', responses: { 200: json('It.', { type: 'object' }) } } },
     },
     components: {
@@ -30,6 +35,7 @@ export function openApiDocument(): Json {
       schemas: {
         RunBody: schemaOf(runBodySchema(), 'input'),
         RunAnswer: schemaOf(runAnswerSchema(), 'output'),
+        Status: schemaOf(statusJsonSchema(), 'output'),
         Problem: schemaOf(problemSchema(), 'output'),
       },
     },
@@ -37,6 +43,11 @@ export function openApiDocument(): Json {
 }
 
 const OK: Json = { const: 'ok' };
+const METRICS: Json = {
+  description: 'In its text format.',
+  content: { 'text/plain': { schema: { type: 'string' } } },
+};
+const NO_KEY: Json = problem('It has no key, or a wrong one.');
 
 function runOperation(): Json {
   return {
@@ -70,7 +81,7 @@ function runOperation(): Json {
         },
       },
       400: problem('It is malformed, or asks for more than the service allows.'),
-      401: problem('It has no key, or a wrong one.'),
+      401: NO_KEY,
       404: problem('Another image is served.'),
       409: problem('Its `Idempotency-Key` was used for another request.'),
       413: problem('It is too large.'),

@@ -1,26 +1,12 @@
 import { z } from 'zod';
+import type { Digest } from '../base/digest.ts';
 import { TIERS, type Limits } from '../recipe/recipe.ts';
-import type { DeniedCall, RunEvent, RunReport, TakenFile } from '../run/run-report.ts';
+import type { DeniedCall, RunEvent, RunReport, RunStatus, StartKind, TakenFile } from '../run/run-report.ts';
 
 /** A `RunReport` for the OpenAPI document; the compiler holds it to that type. */
 export function runReportSchema(): z.ZodType<RunReport> {
   return z.object({
-    status: z
-      .enum([
-        'ok',
-        'error',
-        'signal',
-        'denied',
-        'timeout',
-        'cpu_limit',
-        'oom',
-        'output_limit',
-        'disk_limit',
-        'cancelled',
-        'rejected',
-        'internal',
-      ])
-      .describe('How the run ended, from the kernel.'),
+    status: statusSchema().describe('How the run ended, from the kernel.'),
     exit_code: z.int().min(0).max(255).nullable(),
     signal: z.string().nullable(),
     events: z.array(eventSchema()),
@@ -32,17 +18,50 @@ export function runReportSchema(): z.ZodType<RunReport> {
       wall_ms: z.number(),
       cpu_ms: z.number(),
       setup_ms: z.number(),
-      start: z.enum(['cold', 'warm', 'forked']),
+      start: startSchema(),
     }),
     memory: z.object({ peak_bytes: count().nullable(), enforced_by: z.enum(['cgroup', 'watchdog']) }),
     processes_peak: count().nullable(),
     denied: z.array(deniedSchema()),
-    isolation: z.object({ tier: z.enum(TIERS), layers: z.array(z.string()), missing: z.array(z.string()) }),
+    isolation: isolationSchema(),
     files: z.array(takenSchema()).exactOptional(),
-    image: z.object({ name: z.string(), digest: z.templateLiteral(['sha256:', z.string()]) }),
+    image: z.object({ name: z.string(), digest: digestSchema() }),
     limits: limitsSchema(),
     error: z.object({ step: z.string(), message: z.string() }).exactOptional(),
   });
+}
+
+export function statusSchema(): z.ZodType<RunStatus> {
+  return z.enum([
+    'ok',
+    'error',
+    'signal',
+    'denied',
+    'timeout',
+    'cpu_limit',
+    'oom',
+    'output_limit',
+    'disk_limit',
+    'cancelled',
+    'rejected',
+    'internal',
+  ]);
+}
+
+export function startSchema(): z.ZodType<StartKind> {
+  return z.enum(['cold', 'warm', 'forked']);
+}
+
+export function isolationSchema(): z.ZodType<RunReport['isolation']> {
+  return z.object({ tier: z.enum(TIERS), layers: z.array(z.string()), missing: z.array(z.string()) });
+}
+
+export function digestSchema(): z.ZodType<Digest> {
+  return z.templateLiteral(['sha256:', z.string()]);
+}
+
+export function archSchema(): z.ZodType<DeniedCall['arch']> {
+  return z.enum(['amd64', 'arm64', 'i386', 'x32', 'arm']);
 }
 
 function count(): z.ZodType<number> {
@@ -50,8 +69,7 @@ function count(): z.ZodType<number> {
 }
 
 function deniedSchema(): z.ZodType<DeniedCall> {
-  const arch = z.enum(['amd64', 'arm64', 'i386', 'x32', 'arm']);
-  return z.object({ syscall: z.string(), nr: count(), arch, count: count() });
+  return z.object({ syscall: z.string(), nr: count(), arch: archSchema(), count: count() });
 }
 
 function limitsSchema(): z.ZodType<Limits> {

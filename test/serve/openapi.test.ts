@@ -2,18 +2,23 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CANNOT_SANDBOX } from '../native/toy-cell.ts';
 import { toyCellar, toyService, type ToyCellar, type ToyService } from '../support/toy-service.ts';
+import { watchedToy, type WatchedToy } from '../support/watched-toy.ts';
 
 let cellar: ToyCellar;
 let toy: ToyService;
+/** As `rootcellar serve` has it. */
+let watched: WatchedToy;
 let document: Readonly<Record<string, unknown>>;
 
 beforeAll(async () => {
   cellar = await toyCellar();
   toy = await toyService(cellar, { workers: 2, requests: 2 });
+  watched = await watchedToy(cellar);
   document = Object(await (await toy.send('/openapi.json')).json());
 }, 120_000);
 
 afterAll(async () => {
+  await watched[Symbol.asyncDispose]();
   await toy[Symbol.asyncDispose]();
   await cellar[Symbol.asyncDispose]();
 });
@@ -37,14 +42,18 @@ async function expectDocumented(response: Response): Promise<void> {
   expect(check(body), JSON.stringify([body, check.errors])).toBe(true);
 }
 
+function ask(path: string, init: Readonly<RequestInit> = {}): Promise<Response> {
+  return fetch(`${watched.url}${path}`, { ...init, headers: { 'x-api-key': watched.key } });
+}
+
 describe('the OpenAPI document', () => {
   it('needs a key, and names every route that it may be asked for', async () => {
     expect((await fetch(`${toy.url}/openapi.json`)).status).toBe(401);
     const paths = Object.entries(Object(document['paths'])).flatMap(([path, methods]) =>
       Object.keys(Object(methods)).map((method) => [path, method.toUpperCase()] as const),
     );
-    expect(paths).toHaveLength(4);
-    for (const [path, method] of paths) expect((await toy.send(path, { method })).status).not.toBe(404);
+    expect(paths).toHaveLength(6);
+    for (const [path, method] of paths) expect((await ask(path, { method })).status).not.toBe(404);
   });
 
   it('describes requests as they are checked', async () => {
@@ -81,6 +90,16 @@ describe('the OpenAPI document', () => {
     const response = await toy.run(body);
     expect(response.status).toBe(200);
     await expectDocumented(response);
+  });
+
+  it.skipIf(CANNOT_SANDBOX)('describes what whoever watches sees', async () => {
+    await ask('/v1/run', { method: 'POST', body: JSON.stringify({ code: 'import os; os.fork()' }) });
+    const check = checker('/paths/~1v1~1status/get/responses/200/content/application~1json/schema');
+    const status: unknown = await (await ask('/v1/status')).json();
+    expect(check(status), JSON.stringify([status, check.errors])).toBe(true);
+    expect(status).toMatchObject({ runs: [{ denied: [{}] }], latency: [{}], isolation: {} });
+    expect(check({ ...Object(status), load: {} })).toBe(false);
+    expect((await ask('/metrics')).headers.get('content-type')).toMatch(/^text\/plain;/);
   });
 
   it.skipIf(CANNOT_SANDBOX)('describes what is answered to bad requests, and too many', async () => {
