@@ -201,11 +201,16 @@ static void close_all(int *descriptors, size_t count)
 		system_end(&descriptors[i]);
 }
 
+size_t berth_namespaces(const struct plan *plan)
+{
+	return plan->is_host_network ? BERTH_NETWORK : BERTH_NAMESPACES;
+}
+
 void berth_ask(struct keeper *keeper, const int *descriptors)
 {
 	struct berth *berth = &keeper->berth;
 	int handed[PACKET_DESCRIPTORS];
-	size_t count = BERTH_NAMESPACES;
+	size_t count = berth_namespaces(keeper->plan);
 	const struct plan_rlimit files = rlimit_of(keeper->plan, RLIMIT_NOFILE);
 	const struct plan_rlimit cpu = rlimit_of(keeper->plan, RLIMIT_CPU);
 	const struct berth_request request = {
@@ -217,16 +222,18 @@ void berth_ask(struct keeper *keeper, const int *descriptors)
 		.cpu_soft = (uint32_t)cpu.soft,
 		.cpu_hard = (uint32_t)cpu.hard,
 		.has_own_user = keeper->plan->tier == TIER_A,
-		.has_ruleset = descriptors[BERTH_NAMESPACES] >= 0,
+		.has_ruleset = descriptors[count] >= 0,
+		.namespaces = (uint32_t)count,
 	};
+	const int ruleset = descriptors[count];
 
-	memcpy(handed, descriptors, BERTH_NAMESPACES * sizeof(int));
+	memcpy(handed, descriptors, count * sizeof(int));
 	for (int i = 0; i < 3; i++)
 		handed[count++] = berth->guest_stdio[i];
 	handed[count++] = berth->guest_link;
 	handed[count++] = berth->guest_park;
 	if (request.has_ruleset)
-		handed[count++] = descriptors[BERTH_NAMESPACES];
+		handed[count++] = ruleset;
 	if (packet_send(berth->zygote, &request, sizeof(request), handed,
 			count) < 0)
 		keeper_fail(keeper, STEP_MAIN, errno);

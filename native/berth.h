@@ -30,10 +30,10 @@ enum berth_namespace {
 	BERTH_USER,
 	BERTH_MOUNT,
 	BERTH_PID,
-	BERTH_NETWORK,
 	BERTH_IPC,
 	BERTH_UTS,
 	BERTH_CGROUP,
+	BERTH_NETWORK,	/* none in the host's, where the zygote is, too */
 	BERTH_NAMESPACES
 };
 
@@ -48,6 +48,7 @@ struct berth_request {
 	uint32_t cpu_soft, cpu_hard;	/* seconds */
 	uint32_t has_own_user;
 	uint32_t has_ruleset;
+	uint32_t namespaces;	/* how many come first */
 };
 
 struct berth {
@@ -85,6 +86,8 @@ int berth_open_links(struct berth *berth);
 /* The first process is ready: asks the zygote for a program. */
 void berth_ask(struct keeper *keeper, const int *descriptors);
 void berth_hear_program(struct keeper *keeper);
+/* How many namespaces whoever goes into a berth enters. */
+size_t berth_namespaces(const struct plan *plan);
 /* How the program ended, told by whoever reaped it. */
 void berth_hear_desk(struct keeper *keeper);
 

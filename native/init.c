@@ -120,9 +120,9 @@ static int open_namespaces(struct inside *inside)
 {
 	static const char *const names[BERTH_NAMESPACES] = {
 		[BERTH_USER] = "user", [BERTH_MOUNT] = "mnt",
-		[BERTH_PID] = "pid", [BERTH_NETWORK] = "net",
-		[BERTH_IPC] = "ipc", [BERTH_UTS] = "uts",
-		[BERTH_CGROUP] = "cgroup",
+		[BERTH_PID] = "pid", [BERTH_IPC] = "ipc",
+		[BERTH_UTS] = "uts", [BERTH_CGROUP] = "cgroup",
+		[BERTH_NETWORK] = "net",
 	};
 	int folder = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	bool is_berth = role_of(inside->plan) == ROLE_BERTH;
@@ -271,7 +271,7 @@ static int hand_over_berth(struct inside *inside)
 	int descriptors[HANDED_OVER] = { inside->tmp_tree, inside->run_tree };
 	size_t count = 2;
 
-	for (int i = 0; i < BERTH_NAMESPACES; i++)
+	for (size_t i = 0; i < berth_namespaces(inside->plan); i++)
 		descriptors[count++] = inside->namespaces[i];
 	if (inside->ruleset >= 0)
 		descriptors[count++] = inside->ruleset;

@@ -146,7 +146,7 @@ static bool has_no_cgroups(const struct plan *plan)
 	       plan->setting_count == 0 && plan->reading_count == 0;
 }
 
-/* Zygotes and berths are parked, in namespaces of their own, and reach nobody. */
+/* Zygotes and berths are parked, and in namespaces: their own, or the host's network. */
 static bool has_one_role(const struct plan *plan)
 {
 	bool is_berth = plan->berth_socket != NULL;
@@ -154,9 +154,8 @@ static bool has_one_role(const struct plan *plan)
 	if (!plan->is_zygote && !is_berth)
 		return true;
 	return plan->is_parked && plan->is_zygote != is_berth &&
-	       plan->place == NULL && !plan->is_host_network &&
-	       plan->proxy_port == 0 && plan->file_count == 0 &&
-	       !plan->is_traced;
+	       plan->place == NULL && plan->proxy_port == 0 &&
+	       plan->file_count == 0 && !plan->is_traced;
 }
 
 /* A run without a limit of each kind, or without a filter, is no cell. */

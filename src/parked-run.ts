@@ -15,6 +15,7 @@ import type { CellOutcome } from './run/launch-cell.ts';
 import { errorName } from './run/kernel-names.ts';
 import { fitsParkedCell, programPath } from './run/launch-plan.ts';
 import type { Job, LaunchPlan, ProgramFile, ResourceLimit } from './run/launch-plan.ts';
+import { networkPolicy } from './run/network-policy.ts';
 import { parkCell, type ParkedCell } from './run/park-cell.ts';
 import { parkedProgram, zygoteProgram, type Language } from './run/parked-programs.ts';
 import type { RunReport, StartKind } from './run/run-report.ts';
@@ -115,24 +116,27 @@ export async function zygotePlan(kind: WarmKind, context: PipelineContext): Prom
   const manifest = readManifest(image.manifest);
   const host = await cellHost(minimumTier ?? manifest.sandbox.minimumTier);
   const root = await materialiseRootfs(context.store, image, { progress: context.progress, signal: context.signal });
-  const network = await networkFor({ network: 'none' }, { manifest, host }, context);
+  const network = await networkFor(kind.request, { manifest, host }, context);
   const parts = { request: standInRequest(kind), manifest, limits: kind.limits, root, host, files: [], network };
   const plan = await programPlan(parts, context);
   const program = zygoteProgram();
+  const { syscalls, network: own } = manifest.sandbox;
+  const policy = networkPolicy({ syscalls, network: kind.request.network ?? own }, image.architecture);
   return {
     ...plan,
     program,
     arguments: [...withProgram(plan.arguments, kind.language, program.name), ...kind.modules],
     // More than one thread could not be forked.
     environment: { ...plan.environment, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
-    filter: zygoteFilter(manifest.sandbox.syscalls, image.architecture),
+    filter: zygoteFilter(policy, image.architecture),
     resourceLimits: zygoteLimits(plan.resourceLimits),
   };
 }
 
 /**
- * Whether programs of this kind can be forked by a zygote: Python's, in cells with namespaces and control groups of their own, which
- * reach nobody. A zygote in a network would have that while it imports. What is forked hides from its own user, as long as it does
+ * Whether programs of this kind can be forked by a zygote: Python's, in cells with namespaces and control groups of their own, and
+ * no proxy. In the host's network the zygote is, too, and packages may use it while it imports them, as they may in the run that
+ * imports them itself. What is forked hides from its own user, as long as it does
  * not execute anything: it could not read its own /proc. And no program may have a descriptor of the number by which its filter
  * was handed over.
  */
@@ -141,7 +145,7 @@ export async function hasZygote(kind: WarmKind, context: PipelineContext): Promi
   const { network = manifest.sandbox.network, minimumTier = manifest.sandbox.minimumTier } = kind.request;
   const host = await cellHost(minimumTier);
   const hasProc = kind.request.proc ?? manifest.sandbox.proc;
-  if (kind.language !== 'python' || networkMode(network) !== 'none' || host.tier !== 'A') return false;
+  if (kind.language !== 'python' || networkMode(network) === 'proxy' || host.tier !== 'A') return false;
   if (hasProc || kind.limits.openFiles > HANDOVER) return false;
   return (await cellGround(host, kind.limits, context.now)).cgroups !== undefined;
 }

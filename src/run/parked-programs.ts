@@ -131,9 +131,9 @@ const ZYGOTE = `${PYTHON_PARTS}
 import array, resource, socket, struct
 
 def enter(libc, request, fds):
-    uid, files, processes, cpu_soft, cpu_hard, has_own_user, has_ruleset = struct.unpack('=7I', request)
-    spaces, stdio, link, park = fds[:7], fds[7:10], fds[10], fds[11]
-    ruleset = fds[12] if has_ruleset else -1
+    uid, files, processes, cpu_soft, cpu_hard, has_own_user, has_ruleset, count = struct.unpack('=8I', request)
+    spaces, stdio, (link, park, *rulesets) = fds[:count], fds[count:count + 3], fds[count + 3:]
+    ruleset = rulesets[0] if has_ruleset else -1
     for space in spaces:
         if libc.setns(space, 0) != 0:
             os._exit(11)

@@ -1,5 +1,4 @@
 import type { Architecture } from '../base/architecture.ts';
-import type { SyscallSettings } from '../recipe/recipe.ts';
 import { CLONE_PROCESS_RULE } from './argument-rules.ts';
 import {
   argumentOffset,
@@ -11,7 +10,7 @@ import {
   RETURN,
 } from './bpf.ts';
 import { compileFilter } from './filter-compiler.ts';
-import { compilePolicy } from './policy.ts';
+import type { SyscallPolicy } from './policy.ts';
 import { ALLOW, type SyscallRule } from './syscall-rule.ts';
 import { syscallNumber } from './syscall-tables.ts';
 
@@ -45,8 +44,7 @@ const SET_UP: readonly string[] = [
  * The filter of a zygote and, below their own, of all that it forks. What it does not allow it answers with ENOSYS by a value that
  * is weaker than a notification: so the program's own filter still has its calls named. Nobody can be its tracer.
  */
-export function zygoteFilter(settings: SyscallSettings, architecture: Architecture): Uint8Array {
-  const policy = compilePolicy(settings, architecture);
+export function zygoteFilter(policy: SyscallPolicy, architecture: Architecture): Uint8Array {
   const rules = new Map<string, readonly SyscallRule[]>(policy.rules);
   for (const name of SET_UP) {
     if (syscallNumber(architecture, name) !== undefined) rules.set(name, [{ when: [], action: ALLOW }]);

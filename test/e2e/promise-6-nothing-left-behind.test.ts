@@ -139,7 +139,7 @@ print(json.dumps({
 
   it('passes signals on', async () => {
     const code =
-      'import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(44))\nprint("ready", flush=True)\nsignal.pause()';
+      'import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(44))\nprint("ready", flush=True)\nwhile True: time.sleep(0.01)';
     const child = execa(process.execPath, [COMMAND, 'run', 'python', '-c', code], {
       env: { ROOTCELLAR_HOME: sharedHome() },
       reject: false,

@@ -53,6 +53,10 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])`;
         networked: programRun(plain, code, { network: { mode: 'host', proxies: {} } }),
       };
       for (const request of Object.values(requests)) await pool.prepare(request);
+      // In the host's network, too.
+      expect(pool.state().map(({ zygote }) => `${zygote?.forks} ${zygote?.failure}`)).toEqual(
+        Array(4).fill('1 undefined'),
+      );
       for (const _ of [1, 2]) {
         const told: Record<string, unknown> = {};
         for (const [name, request] of Object.entries(requests)) {

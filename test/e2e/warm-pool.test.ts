@@ -184,10 +184,11 @@ print(os.urandom(4).hex(), random.random(), secrets.token_hex(4), uuid.uuid4(), 
   it('passes signals on, and none is lost', async () => {
     open();
     const code = `
-import signal, sys
+import signal, sys, time
 signal.signal(signal.SIGUSR1, lambda *_: sys.exit(5))
 print("ready", flush=True)
-signal.pause()`;
+# Not pause(2), before which it may come.
+while True: time.sleep(0.01)`;
     await pool.prepare(python(''));
     const running: RunningProgram = await pool.start(
       python(code, { stdio: 'stream', onOutput: () => running.forward('SIGUSR1') }),
