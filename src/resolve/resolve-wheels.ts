@@ -212,6 +212,7 @@ async function availablePreferences(gate: IndexGate, { versions }: Work): Promis
   const kept = await pMap(
     [...new Map([...versions.locked, ...versions.peer])],
     async ([name, version]): Promise<readonly [string, string][]> => {
+      // The gate keeps what went wrong for the resolver, which asks for the same page if it needs it.
       const page = await gate.page(name).catch(() => undefined);
       return page?.usable.some(({ file }) => versionOf(file, name) === version) === true ? [[name, version]] : [];
     },

@@ -13,8 +13,21 @@ export interface ServedBench extends AsyncDisposable {
   readonly descriptors: () => number;
   /** One run of Python; milliseconds until the whole answer is there. Throws for any other answer than one of success. */
   readonly run: (code: string) => Promise<number>;
+  /** One run of Python, and where its time went; all in milliseconds. */
+  readonly parts: (code: string) => Promise<RunParts>;
   /** So many connections that ask for runs of this code for some seconds: as soon as they are answered, or so often a second. */
   readonly load: (code: string, connections: number, seconds: number, overallRate?: number) => Promise<Result>;
+}
+
+/** Of the time from before a request is sent until its answer is there, in milliseconds. */
+export interface RunParts {
+  readonly whole: number;
+  /** Outside of the service's own measure: both sockets, HTTP, the key, JSON. */
+  readonly http: number;
+  /** Taking a cell, handing it the program, ending it, and seeing that nothing is left. */
+  readonly cell: number;
+  /** From the moment when the interpreter has the program until it has ended. */
+  readonly program: number;
 }
 
 const KEY = 'benchmark';
@@ -43,12 +56,23 @@ export async function serveForBench(
     if (!text.startsWith('{"code":0,') || !text.includes('"exit_code":0')) throw new Error(`not run: ${text}`);
     return ms;
   };
+  const parts = async (code: string): Promise<RunParts> => {
+    const start = performance.now();
+    const answer = await fetch(`${url}/v1/run`, { method: 'POST', headers, body: JSON.stringify({ code }) });
+    const { report } = Object(await answer.json());
+    const whole = performance.now() - start;
+    const { runs } = Object(await (await fetch(`${url}/v1/status`, { headers })).json());
+    const inside = Number(runs[0].total_ms);
+    const program = Number(report.time.wall_ms);
+    return { whole, http: whole - inside, cell: inside - program, program };
+  };
   await waitFor(async () => (await fetch(`${url}/v1/status`, { headers }).catch(() => undefined))?.ok === true);
   await waitFor(async () => isWarm(await (await fetch(`${url}/v1/status`, { headers })).json()));
   return {
     memory: () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1]) * 1024,
     descriptors: () => readdirSync(`/proc/${server.pid}/fd`).length,
     run,
+    parts,
     load: async (code, connections, seconds, overallRate) =>
       autocannon({
         url: `${url}/v1/sandbox/run`,
@@ -67,7 +91,7 @@ export async function serveForBench(
   };
 }
 
-/** As Dify sends it. */
+/** As Dify sends it, but that it asks for a network, which these recipes have not. */
 function bodyOf(code: string): string {
   return JSON.stringify({ language: 'python3', code, preload: '', enable_network: false });
 }

@@ -11,7 +11,7 @@ import { findImage } from '../../src/store/images.ts';
 import { materialiseRootfs } from '../../src/store/rootfs-folder.ts';
 import { Store } from '../../src/store/store.ts';
 import { COMMAND, copyRecipe } from '../support/command.ts';
-import { serveForBench, type ServedBench } from './served-bench.ts';
+import { serveForBench, type RunParts, type ServedBench } from './served-bench.ts';
 
 const run = promisify(execFile);
 const rows: string[] = [];
@@ -116,6 +116,19 @@ describe.sequential('the service', () => {
       count: 60,
     });
     expect(rows).toHaveLength(1);
+  });
+
+  it('where the time of a warm run goes, from socket to socket', async () => {
+    const all: RunParts[] = [];
+    for (let turn = 0; turn < 60; turn += 1) {
+      await setTimeout(PAUSE_MS);
+      all.push(await served.parts('print(1)'));
+    }
+    const of = (part: keyof RunParts): string => `${median(all.map((one) => one[part])).toFixed(2)} ms`;
+    addRow('of a warm run: sockets, HTTP, key, JSON', of('http'), '', `of ${of('whole')}`);
+    addRow('taking a cell, handing it the program, ending it', of('cell'), '');
+    addRow('the program', of('program'), '');
+    expect(all.every(({ program }) => program > 0)).toBe(true);
   });
 
   it('runs in a second, against bare starts on as many processors', async () => {

@@ -64,12 +64,15 @@ describe.each([false, true])('shim_program_write(), network %s', (network) => {
   });
 });
 
+/** Then what is missing fails the tests that need it. */
+const MUST = process.env['SANDBOX_MUST_WORK'] === '1';
+
 describe.each(['amd64', 'arm64'] as const)('python.so of %s', (architecture) => {
   it('needs no library, no thread-local storage and no executable stack', (context) => {
     const shim = host.shims[architecture];
     if (!existsSync(shim)) {
       console.warn(`NOT TESTED: no compiler for ${architecture}`);
-      context.skip();
+      if (!MUST) context.skip();
     }
     const text = (...words: readonly string[]): string =>
       execFileSync('readelf', ['-W', ...words, shim], { encoding: 'utf8' });
@@ -95,7 +98,7 @@ describe.each(['amd64', 'arm64'] as const)('python.so of %s', (architecture) => 
   });
 
   it('is the same file when it is built again', (context) => {
-    if (!existsSync(host.shims[architecture])) context.skip();
+    if (!existsSync(host.shims[architecture]) && !MUST) context.skip();
     const again = join(host.folder, 'again');
     execFileSync('make', ['-s', '-C', NATIVE, `BUILD=${again}`, `${again}/${architecture}/python.so`]);
     expect(spawnSync('cmp', [host.shims[architecture], `${again}/${architecture}/python.so`]).status).toBe(0);

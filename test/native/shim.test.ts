@@ -192,7 +192,7 @@ print(os.fstat(file).st_size > 0)`;
   it('loads on arm64, and fails closed where an emulator has no seccomp', (context) => {
     if (!existsSync(host.shims.arm64) || spawnSync('qemu-aarch64', ['--version']).status !== 0) {
       console.warn('NOT TESTED: no compiler for arm64, or no qemu-user');
-      context.skip();
+      if (process.env['SANDBOX_MUST_WORK'] !== '1') context.skip();
     }
     const program = compileCaller(host, 'aarch64-linux-gnu-gcc', ['-ldl']);
     const words = ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu', program, host.shims.arm64];
