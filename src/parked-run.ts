@@ -35,7 +35,10 @@ export interface ParkedRun extends Stocked {
 }
 
 export interface StartedJob {
-  /** Undefined when the cell had ended in the moment in which it was taken: then nothing was run, and nothing was handed on. */
+  /**
+   * Undefined when the cell had ended in the moment in which it was taken, or before anything of the run was seen outside: then it can
+   * be begun again.
+   */
   readonly report: Promise<RunReport | undefined>;
   readonly facts: RunningProgram['facts'];
   readonly forward: RunningProgram['forward'];
@@ -251,12 +254,18 @@ function startJob(parts: StockedParts, { request, file, how }: JobParts): Starte
     program: file,
   };
   if (!fitsParkedCell(job)) return undefined;
-  const { outcome, forward } = cell.begin({ job, stdio, onOutput, input, signal: cancel });
+  let isHeard = false;
+  const onPiece: typeof onOutput = (stream, bytes) => {
+    isHeard = true;
+    return onOutput?.(stream, bytes);
+  };
+  const { outcome, forward } = cell.begin({ job, stdio, onOutput: onPiece, input, signal: cancel });
   const closed = outcome.finally(() => network.close());
   let isForwarded = false;
   const report = closed.then((ended) => {
     const isCancelled = ended.facts.cause === 'cancelled' && (isForwarded || cancel?.aborted === true);
-    if (!isCancelled && !hasBegun(ended)) return undefined;
+    const isUnseen = !isHeard && plan.network === undefined;
+    if (!isCancelled && (!hasBegun(ended) || (isUnseen && isLost(ended)))) return undefined;
     return withEvents(programReport(ended, { request, limits, tier, start: how }), network);
   });
   return {
@@ -267,6 +276,11 @@ function startJob(parts: StockedParts, { request, file, how }: JobParts): Starte
       forward(signal);
     },
   };
+}
+
+/** Its cell was ended from outside, by the end of its zygote's for one: no program can end its first process. */
+function isLost({ facts: { failure }, stdout, stderr }: CellOutcome): boolean {
+  return failure?.step === 'init-died' && stdout.length === 0 && stderr.length === 0;
 }
 
 /** Layers are told of runs that began, even of those that failed. */

@@ -121,7 +121,7 @@ export class ZygoteHome {
     const pause = this.#hasForked ? FIRST_PAUSE_MS * 4 ** Math.min(this.#failures, 5) : LONGEST_PAUSE_MS;
     this.#pausesUntil = Math.max(this.#pausesUntil, clock.now() + Math.min(pause, LONGEST_PAUSE_MS));
     this.#failures += 1;
-    this.#failure = error instanceof Error ? error.message : String(error);
+    this.#failure = messageOf(error);
     this.#recycle('failure');
   }
 
@@ -144,13 +144,20 @@ export class ZygoteHome {
     this.#forks = 0;
     if (current === undefined) return;
     // One that could not be started is gone.
-    const gone: Promise<void> = current.then(
+    const ended = current.then(
       (zygote) => zygote.close(),
       () => undefined,
     );
+    const gone: Promise<void> = ended.catch((error: unknown) => {
+      this.#failure = messageOf(error);
+    });
     this.#closing.add(gone);
     void gone.finally(() => this.#closing.delete(gone));
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** More descriptors and processes than a program has, for what comes and goes; and no end of processor time, which is spent on every run. */

@@ -74,6 +74,8 @@ export async function startZygote(request: ZygoteRequest): Promise<Zygote> {
   job?.resume();
   const deaf = endOf(job).then(() => undefined);
   let forks = 0;
+  /** Control groups of cells that were given up while their launchers made them. */
+  const abandoned: string[] = [];
   const fork = async (berthPlan: LaunchPlan): Promise<ParkedCell> => {
     const id = randomBytes(ID_LENGTH / 2).toString('hex');
     forks += 1;
@@ -88,9 +90,14 @@ export async function startZygote(request: ZygoteRequest): Promise<Zygote> {
     expected.delete(id);
     if (sockets !== undefined) return berthCell(sockets, berthPlan, cellPath);
     for (const one of some?.sockets.values() ?? []) one.destroy();
+    abandoned.push(...(berthPlan.cgroups?.directories ?? []));
     throw new RootcellarError('E_SANDBOX', 'a zygote: its cell did not come to be');
   };
-  return { fork, forks: () => forks, close: () => endZygote(cell, server, request) };
+  const close = async (): Promise<void> => {
+    await endZygote(cell, server, request);
+    await removeCgroups(abandoned);
+  };
+  return { fork, forks: () => forks, close };
 }
 
 /** Settles when its launcher, and so all that it has forked, is gone, and what a killed launcher has left. */

@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CANNOT_SANDBOX } from '../native/toy-cell.ts';
 import { sharedHome } from '../support/command.ts';
 import { cellProcesses, leftAtLast, removeOwnCells, until, useOwnCells } from '../support/own-cells.ts';
 import type { CellProcesses, OwnCells } from '../support/own-cells.ts';
 import { programRun, warmHost, warmReport, type WarmHost } from '../support/warm-host.ts';
 import type { RunReport } from '../../src/run/run-report.ts';
+import type { WarmPool } from '../../src/warm-pool.ts';
 
 vi.mock(import('../../src/cell-host.ts'), async (original) => {
   const { ownHost } = await import('../support/own-cells.ts');
@@ -41,6 +42,7 @@ function isTrue({ status, stdout, exit_code: exitCode, signal }: RunReport): boo
 describe.skipIf(CANNOT_SANDBOX)('Z9, Z15, Z16 killed at any moment', () => {
   let cells: OwnCells;
   let host: WarmHost;
+  let pool: WarmPool;
   let descriptors: number;
 
   beforeAll(async () => {
@@ -53,12 +55,15 @@ describe.skipIf(CANNOT_SANDBOX)('Z9, Z15, Z16 killed at any moment', () => {
     removeOwnCells(cells);
   });
 
+  /** So that what one test has left is not found by the next. */
+  afterEach(() => pool.close());
+
   it.each(Object.entries(VICTIMS))('%s: nothing is left, and every run ends with a true report', async (_, choose) => {
     const request = programRun(host.image({ preimport: [MODULE] }), CODE);
     const statuses = new Set<RunReport['status']>();
     let killed = 0;
     for (let index = 0; index < MOMENTS; index += 1) {
-      const pool = host.pool({ size: 2, makers: 1 });
+      pool = host.pool({ size: 2, makers: 1 });
       await pool.prepare(request);
       const runs = [warmReport(pool, request), warmReport(pool, request), warmReport(pool, request)];
       await new Promise((resolve) => void setTimeout(resolve, ((index + Math.random()) / MOMENTS) * LATEST_MS));
@@ -109,7 +114,7 @@ describe.skipIf(CANNOT_SANDBOX)('Z9, Z15, Z16 killed at any moment', () => {
       [500, undefined],
       [200, 7],
     ] as const) {
-      const pool = host.pool({ size: 2, makers: 2, mostForks });
+      pool = host.pool({ size: 2, makers: 2, mostForks });
       await pool.prepare(request);
       const memory = process.memoryUsage.rss();
       const reports: RunReport[] = [];
