@@ -6,6 +6,7 @@ import { cellHost } from './cell-host.ts';
 import { forkRun, hasZygote, parkRun, zygotePlan, type ParkedRun, type StartedJob } from './parked-run.ts';
 import type { PipelineContext } from './pipeline-context.ts';
 import { CellStock, type StockClock, type StockState } from './run/cell-stock.ts';
+import type { ForwardedSignal } from './run/launch-cell.ts';
 import type { ProgramFile } from './run/launch-plan.ts';
 import { startProgram, type RunningProgram, type RunRequest } from './run-program.ts';
 import { readManifest, type ImageManifest } from './store/image-manifest.ts';
@@ -115,9 +116,11 @@ export class WarmPool {
   /** A run that its cell could not begin any more gets one of its own: others may be as dead. */
   #followed(started: StartedJob, request: RunRequest): RunningProgram {
     let current: Pick<RunningProgram, 'facts' | 'forward'> = started;
+    let isSignalled = false;
     const report = started.report.then(async (told) => {
       if (told !== undefined) return told;
-      const again = await this.#startCold(request);
+      // A signal before a program runs cancels its run.
+      const again = await this.#startCold(isSignalled ? { ...request, cancel: AbortSignal.abort() } : request);
       current = again;
       return again.report;
     });
@@ -125,7 +128,11 @@ export class WarmPool {
       await report;
       return current.facts();
     };
-    return { report, facts, forward: (signal) => current.forward(signal) };
+    const forward = (signal: ForwardedSignal): void => {
+      isSignalled = true;
+      current.forward(signal);
+    };
+    return { report, facts, forward };
   }
 
   async #keptFor(request: RunRequest, file: ProgramFile): Promise<Kept | undefined> {

@@ -38,6 +38,11 @@ export interface StockState {
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
+/**
+ * To make one takes longer than a short run, on processors that the run could use: and whoever moves a process between control groups
+ * holds up all that begin and end.
+ */
+const REST_MS = 15;
 /** What dies sooner than this could not be had: else it would be made and die without end. */
 const SHORT_LIFE_MS = 1000;
 
@@ -62,14 +67,21 @@ export class CellStock<T extends Stocked> {
   #lastFailure: string | undefined;
   #isPausing = false;
   #isToRefill = false;
+  #isToFill = false;
+  #lastTaken = -Infinity;
   #listeners: readonly (() => void)[] = [];
 
   constructor(request: StockRequest<T>) {
     this.#request = request;
   }
 
-  /** One that waits, which is the taker's now; undefined when there is none. Another is made in its place. */
+  /**
+   * One that waits, which is the taker's now; undefined when there is none. Another is made in its place: at once where less than half of
+   * them are left, else when none has been taken for a moment.
+   */
   take(): T | undefined {
+    this.#lastTaken = this.#request.clock.now();
+    void this.#fillLater();
     for (const stocked of this.#waiting.keys()) {
       this.#forget(stocked);
       if (stocked.isWaiting()) {
@@ -89,6 +101,22 @@ export class CellStock<T extends Stocked> {
     await this.#request.clock.wait(0, this.#closing.signal);
     this.#isToRefill = false;
     this.#refill();
+  }
+
+  async #fillLater(): Promise<void> {
+    if (this.#isToFill) return;
+    this.#isToFill = true;
+    const { clock } = this.#request;
+    while (this.#isTaken() && !this.#closing.signal.aborted) {
+      await clock.wait(this.#lastTaken + REST_MS - clock.now(), this.#closing.signal);
+    }
+    this.#isToFill = false;
+    this.#refill();
+  }
+
+  /** Whether one was taken a moment ago. */
+  #isTaken(): boolean {
+    return this.#request.clock.now() < this.#lastTaken + REST_MS;
   }
 
   /** Settles when as many wait as should, or one could not be made. */
@@ -124,7 +152,8 @@ export class CellStock<T extends Stocked> {
   #refill(): void {
     const { size, makers } = this.#request;
     if (this.#isPausing || this.#closing.signal.aborted) return;
-    const wanted = Math.min(makers, size - this.#waiting.size) - this.#making;
+    const most = this.#isTaken() ? Math.ceil(size / 2) : size;
+    const wanted = Math.min(makers, most - this.#waiting.size) - this.#making;
     for (let i = 0; i < wanted; i += 1) this.#follow(this.#makeOne());
   }
 

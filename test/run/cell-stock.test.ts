@@ -106,8 +106,8 @@ function toyStock(settings: Partial<StockRequest<Toy>> = {}): ToyStock {
   const fill = async (): Promise<void> => {
     for (let before = -1; before < made.length;) {
       before = made.length;
-      // Whoever has taken one goes before the next is made.
-      await clock.advance(0);
+      // Whoever has taken one goes before the next is made, and whoever comes right behind, too.
+      await clock.advance(15);
       for (const each of made) each.getReady(true);
       await settled();
     }
@@ -124,7 +124,8 @@ describe('CellStock', () => {
     expect(stock.state()).toEqual({ waiting: 0, making: 2, size: 3, failures: 0, lastFailure: undefined });
     made[0]?.getReady(true);
     await settled();
-    expect(stock.state()).toMatchObject({ waiting: 1, making: 2 });
+    // Up to the half of them; the others wait until nobody is in haste.
+    expect(stock.state()).toMatchObject({ waiting: 1, making: 1 });
     const filled = stock.filled();
     await fill();
     await filled;
@@ -142,6 +143,22 @@ describe('CellStock', () => {
     expect(made).toHaveLength(6);
     expect(made.map((each) => each.isDiscarded())).toEqual(Array(6).fill(false));
     expect(stock.take()?.number).toBe(3);
+  });
+
+  it('makes none for a moment after one was taken, as long as enough are left', async () => {
+    const { stock, made, fill, clock } = toyStock();
+    void stock.filled();
+    await fill();
+    await clock.advance(1000);
+    stock.take();
+    await clock.advance(10);
+    stock.take();
+    await clock.advance(10);
+    expect([stock.state().making, made.length]).toEqual([1, 4]);
+    await clock.advance(4);
+    expect(made).toHaveLength(4);
+    await clock.advance(1);
+    expect([stock.state().making, made.length]).toEqual([2, 5]);
   });
 
   it('gives nobody one that is dead, though nobody has heard of it yet', async () => {
