@@ -254,11 +254,13 @@ void park_begin(struct keeper *keeper)
 		keeper_fail(keeper, STEP_CGROUP, errno);
 		return;
 	}
+	/* The program may be done before we are back. */
+	clocks_start(keeper);
 	if (send_words(park->guest) < 0) {
+		keeper->started = 0;
 		keeper_fail(keeper, STEP_EXEC, errno);
 		return;
 	}
-	clocks_start(keeper);
 	keeper->phase = PHASE_RUNNING;
 }
 

@@ -122,6 +122,9 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar serve', () => {
       });
       return Object(await response.json()).data.dependencies;
     };
+    // Nodes begin with it imported: its kind of cells is there besides the one for all others.
+    const state = Object(await (await fetch(`${url}/v1/status`, { headers: { 'x-api-key': KEY } })).json());
+    expect(state.pools).toMatchObject([{ image: 'dify-sandbox', size: 12 }]);
     expect((await list('')).find(({ name }) => name === 'jinja2')?.version).toMatch(/^3\.\d/);
     expect((await list('')).some(({ name }) => name === 'six')).toBe(false);
     await writeFile(requirements, 'six==1.16.0\n');
