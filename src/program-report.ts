@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Limits, Tier } from './recipe/recipe.ts';
 import type { CellOutcome } from './run/launch-cell.ts';
 import type { RunReport, StartKind } from './run/run-report.ts';
@@ -24,7 +25,7 @@ export function programReport(outcome: CellOutcome, { request, limits, tier, sta
 
 /** Text where both are UTF-8, else base64 of both: nothing is lost or replaced. */
 function capturedText(stdout: Buffer, stderr: Buffer): Pick<RunReport, 'stdout' | 'stderr' | 'encoding'> {
-  const isText = [stdout, stderr].every((bytes) => Buffer.from(bytes.toString('utf8'), 'utf8').equals(bytes));
+  const isText = isUtf8(stdout) && isUtf8(stderr);
   const encoding = isText ? 'utf-8' : 'base64';
   const nodeEncoding = isText ? 'utf8' : 'base64';
   return { stdout: stdout.toString(nodeEncoding), stderr: stderr.toString(nodeEncoding), encoding };

@@ -30,14 +30,17 @@ function exitCodeOf({ status, exit_code: exitCode }: RunReport): number {
   return status === 'ok' || status === 'error' || status === 'disk_limit' ? (exitCode ?? -1) : -1;
 }
 
-function outputOf(report: RunReport, stream: 'stdout' | 'stderr'): Buffer {
-  return Buffer.from(report[stream] ?? '', report.encoding === 'base64' ? 'base64' : 'utf8');
+/** Text as it is, since a copy of it can be large. */
+function outputOf(report: RunReport, stream: 'stdout' | 'stderr'): string | Buffer {
+  const output = report[stream] ?? '';
+  return report.encoding === 'base64' ? Buffer.from(output, 'base64') : output;
 }
 
-function errorOf(report: RunReport, exitCode: number, stderr: Buffer): Buffer {
+function errorOf(report: RunReport, exitCode: number, stderr: string | Buffer): string | Buffer {
   const lines = [`process exited with code ${exitCode}`, ...reasonsOf(report)];
   const isAlone = lines.length === 1 && stderr.length === 0;
-  return Buffer.concat([Buffer.from(`${lines.join('\n')}${isAlone ? '' : '\n'}`), stderr]);
+  const head = `${lines.join('\n')}${isAlone ? '' : '\n'}`;
+  return typeof stderr === 'string' ? `${head}${stderr}` : Buffer.concat([Buffer.from(head), stderr]);
 }
 
 /** The first two are dify-sandbox's own words, which its users look for. */

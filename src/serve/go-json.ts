@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+
 /** JSON as Go's encoding/json writes it: members in their order, without blanks. Bytes are text that may not be UTF-8. */
 export type GoValue = null | boolean | number | string | Uint8Array | readonly GoValue[] | GoObject;
 
@@ -35,8 +37,7 @@ function escaped(text: string): string {
 
 /** Undefined where it is not UTF-8. */
 function decoded(bytes: Uint8Array): string | undefined {
-  const text = Buffer.from(bytes).toString('utf8');
-  return Buffer.from(text, 'utf8').equals(bytes) ? text : undefined;
+  return isUtf8(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8') : undefined;
 }
 
 /** Escaped, without quotes; between any two of them is one byte that begins no character. */
