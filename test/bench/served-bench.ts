@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import autocannon, { type Result } from 'autocannon';
 import { COMMAND } from '../support/command.ts';
@@ -50,7 +49,6 @@ export async function serveForBench(
     server.once('close', () => resolve());
   });
   const headers = { 'x-api-key': KEY, 'content-type': 'application/json' };
-  const post = poster(url, headers);
   const run = async (code: string): Promise<number> => {
     const { text, ms } = await post('/v1/sandbox/run', bodyOf(code));
     if (!text.startsWith('{"code":0,') || !text.includes('"exit_code":0')) throw new Error(`not run: ${text}`);
@@ -66,6 +64,7 @@ export async function serveForBench(
   };
   await waitFor(async () => (await fetch(`${url}/v1/status`, { headers }).catch(() => undefined))?.ok === true);
   await waitFor(async () => isWarm(await (await fetch(`${url}/v1/status`, { headers })).json()));
+  const post = poster(port, headers);
   return {
     memory: () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1]) * 1024,
     descriptors: () => readdirSync(`/proc/${server.pid}/fd`).length,
@@ -89,20 +88,32 @@ export async function serveForBench(
   };
 }
 
-/** A client that does little besides: Node.js's `fetch` takes a millisecond. */
+interface Answered {
+  readonly text: string;
+  readonly ms: number;
+}
+
+/** A client on one connection that does little besides: those of Node.js take as long as the service. One request at a time. */
 function poster(
-  url: string,
+  port: number,
   headers: Readonly<Record<string, string>>,
-): (path: string, body: string) => Promise<{ readonly text: string; readonly ms: number }> {
-  const agent = new Agent({ keepAlive: true });
+): (path: string, body: string) => Promise<Answered> {
+  const lines = Object.entries({ host: '127.0.0.1', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const connection = connect(port, '127.0.0.1').setNoDelay(true).unref();
   return async (path, body) => {
     const start = performance.now();
-    const asked = request(`${url}${path}`, { method: 'POST', headers, agent });
-    asked.end(body);
-    const [answer]: AsyncIterable<string>[] = await once(asked, 'response');
-    let text = '';
-    for await (const chunk of answer ?? []) text += chunk;
-    return { text, ms: performance.now() - start };
+    connection.write(
+      `POST ${path} HTTP/1.1\r\n${lines.join('')}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
+    let answer = '';
+    for (;;) {
+      const [chunk]: unknown[] = await once(connection, 'data');
+      answer += String(chunk);
+      const [head = '', ...rest] = answer.split('\r\n\r\n');
+      const text = rest.join('\r\n\r\n');
+      const length = Number(/^content-length: (\d+)$/im.exec(head)?.[1]);
+      if (Buffer.byteLength(text) >= length) return { text, ms: performance.now() - start };
+    }
   };
 }
 
