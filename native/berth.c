@@ -5,6 +5,7 @@
 #include "keeper.h"
 #include "packet.h"
 #include "proc.h"
+#include "scrutiny.h"
 #include "system.h"
 #include "zygote.h"
 
@@ -274,10 +275,10 @@ static void begin_parking(struct keeper *keeper, int listener, pid_t pid)
 		keeper_fail(keeper, STEP_MAIN, errno);
 		return;
 	}
-	if (!proc_is_confined(pid, keeper->plan->tier == TIER_A ?
+	if (!scrutiny_is_confined(pid, keeper->plan->tier == TIER_A ?
 			      keeper->uid : geteuid(), PROGRAM_NUMBER,
 			      &entry.pid) ||
-	    !proc_is_beside(pid, keeper->init_pid) ||
+	    !scrutiny_is_beside(pid, keeper->init_pid) ||
 	    (keeper->cgroup.plan != NULL &&
 	     !cgroup_has(&keeper->cgroup, pid))) {
 		keeper_fail(keeper, STEP_CONFINEMENT, EPERM);

@@ -3,7 +3,7 @@
  *
  * Three processes.
  *
- *   keeper (this file, keeper.c)  The caller's child, root, in the host's
+ *   keeper (this file, start.c, keeper.c)  The caller's child, root, in the host's
  *	namespaces.  Makes the control groups and the cell, relays stdio,
  *	counts time, answers denied system calls, kills, cleans up, reports.
  *	It executes nothing and opens no path inside the image.
@@ -57,7 +57,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -73,19 +72,8 @@
 #define STATUS_LIMIT 124
 #define STATUS_USAGE 64
 
-#define NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | \
-		    CLONE_NEWNET)
-
-static const uint64_t namespaces[] = {
-	[TIER_A] = NAMESPACES,
-	[TIER_B] = NAMESPACES | CLONE_NEWUSER,
-	[TIER_C] = 0,
-	[TIER_D] = 0,
-};
-
 static unsigned char plan_bytes[PLAN_LARGEST + 1];
 static struct plan plan;
-static struct inside inside;
 static struct keeper keeper;
 
 static int read_plan(void)
@@ -147,153 +135,6 @@ static int prepare_process(void)
 	return keeper.signals < 0 ? -1 : prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/* The keeper's end of each is non-blocking, the program's is as usual. */
-static int make_pipe(int *reader, int *writer, int *ours)
-{
-	int ends[2], flags;
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -1;
-	*reader = ends[0];
-	*writer = ends[1];
-	flags = fcntl(*ours, F_GETFL);
-	return flags < 0 ? -1 : fcntl(*ours, F_SETFL, flags | O_NONBLOCK);
-}
-
-static int make_pipes(int link[2])
-{
-	int in[2], out[2], err[2];
-
-	if (make_pipe(&in[0], &in[1], &in[1]) < 0 ||
-	    make_pipe(&out[0], &out[1], &out[0]) < 0 ||
-	    make_pipe(&err[0], &err[1], &err[0]) < 0 ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0)
-		return -1;
-	inside.stdio[0] = in[0];
-	inside.stdio[1] = out[1];
-	inside.stdio[2] = err[1];
-	relay_from_caller(&keeper.input, STDIN_FILENO, in[1]);
-	relay_to_caller(&keeper.output, out[0], STDOUT_FILENO,
-			plan.output_bytes);
-	relay_to_caller(&keeper.errors, err[0], STDERR_FILENO,
-			plan.output_bytes);
-	return 0;
-}
-
-/* -1 when there is none to start in. */
-static int open_cgroup(int *cgroup)
-{
-	*cgroup = -1;
-	if (plan.into == NULL)
-		return 0;
-	*cgroup = open(plan.into, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return *cgroup < 0 ? -1 : 0;
-}
-
-static void describe_inside(int link)
-{
-	bool is_placed = plan.place != NULL;
-
-	inside.plan = &plan;
-	/* In a user namespace every number is free; it need not tell ours. */
-	inside.uid = plan.tier == TIER_B ? plan.uid_first : keeper.uid;
-	inside.outer_uid = geteuid();
-	inside.outer_gid = getegid();
-	inside.place = is_placed ? keeper.place.path : NULL;
-	inside.tmp_tree = is_placed ? keeper.place.tmp : -1;
-	inside.proxy = -1;
-	inside.run_tree = -1;
-	inside.ruleset = -1;
-	for (int i = 0; i < BERTH_NAMESPACES; i++)
-		inside.namespaces[i] = -1;
-	inside.link = link;
-}
-
-static int open_park(void)
-{
-	inside.park = -1;
-	if (!plan.is_parked)
-		return 0;
-	if (park_open(&keeper.park, plan.is_zygote, &inside.park) < 0)
-		return -1;
-	if (plan.berth_socket != NULL && berth_open_links(&keeper.berth) < 0)
-		return -1;
-	return plan.is_zygote ? zygote_prepare(&keeper) : 0;
-}
-
-/* What a berth's program gets is kept for it. */
-static void keep_for_program(void)
-{
-	keeper.berth.guest_park = inside.park;
-	for (int i = 0; i < 3; i++)
-		keeper.berth.guest_stdio[i] = inside.stdio[i];
-}
-
-/* Else init could not see that its keeper has gone. */
-static void be_init(void)
-{
-	system_close(keeper.link);
-	system_close(keeper.park.guest);
-	system_close(keeper.berth.link);
-	init_live(&inside);
-}
-
-static pid_t clone_init(int cgroup)
-{
-	uint64_t flags = namespaces[plan.tier];
-
-	if (plan.is_host_network)
-		flags &= ~(uint64_t)CLONE_NEWNET;
-	if (plan.berth_socket != NULL)
-		return berth_clone(&keeper.berth, flags, &keeper.init_pidfd,
-				  be_init);
-	return system_clone_into(flags, &keeper.init_pidfd, cgroup);
-}
-
-/* Before the rights to it are gone. */
-static int open_root(void)
-{
-	int folder;
-
-	inside.root_tree = -1;
-	if (plan.berth_socket == NULL || plan.tier != TIER_A)
-		return 0;
-	folder = open(plan.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (folder < 0)
-		return -1;
-	inside.root_tree = root_prepare_tree(folder);
-	system_close(folder);
-	return inside.root_tree < 0 ? -1 : 0;
-}
-
-static int start_init(void)
-{
-	int link[2], cgroup;
-	pid_t pid;
-
-	if (open_cgroup(&cgroup) < 0 || make_pipes(link) < 0 ||
-	    open_park() < 0 || open_root() < 0)
-		return -1;
-	keeper.link = link[0];
-	describe_inside(link[1]);
-	pid = clone_init(cgroup);
-	if (pid == 0)
-		be_init();
-	keeper.init_pid = pid;
-	system_close(link[1]);
-	system_close(cgroup);
-	system_close(inside.root_tree);
-	if (plan.berth_socket != NULL) {
-		keep_for_program();
-		return pid < 0 || berth_release_stdio() < 0 ?
-			-1 : berth_admit(&keeper, pid);
-	}
-	system_close(inside.park);
-	for (int i = 0; i < 3; i++)
-		system_close(inside.stdio[i]);
-	return pid < 0 ? -1 : 0;
-}
-
 static void fail(enum step step)
 {
 	keeper_fail(&keeper, step, errno);
@@ -316,7 +157,7 @@ static int count_others(void)
 	if (plan.tier != TIER_D)
 		return 0;
 	tasks = family_tasks_of_user(keeper.uid);
-	inside.tasks = tasks < 0 ? 0 : (uint64_t)tasks;
+	keeper.tasks = tasks < 0 ? 0 : (uint64_t)tasks;
 	return tasks < 0 ? -1 : 0;
 }
 
@@ -351,7 +192,7 @@ static void set_up(void)
 		fail(STEP_WATCH);
 	else if (take_place(&step) < 0)
 		fail(step);
-	else if (start_init() < 0)
+	else if (keeper_start(&keeper) < 0)
 		fail(STEP_NAMESPACES);
 }
 
@@ -367,7 +208,7 @@ static void set_up_berth(const unsigned char *bytes, size_t length)
 	else if (plan.cpu_file != NULL &&
 		 cgroup_create(&keeper.cgroup, &plan) < 0)
 		fail(STEP_CGROUP);
-	else if (berth_enter(&keeper.berth) < 0 || start_init() < 0)
+	else if (berth_enter(&keeper.berth) < 0 || keeper_start(&keeper) < 0)
 		fail(STEP_NAMESPACES);
 }
 

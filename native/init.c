@@ -1,6 +1,5 @@
 #define _GNU_SOURCE
 #include "cgroup.h"
-#include "family.h"
 #include "inputs.h"
 #include "inside.h"
 #include "park.h"
@@ -9,18 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -39,45 +33,6 @@
 #define FIRST_FREE 11
 
 #define WAIT_NS 20000
-
-static void send_message(int link, const struct message *message,
-			 const int *descriptors, size_t count)
-{
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(HANDED_OVER * sizeof(int))];
-	} control;
-	struct iovec bytes = {
-		.iov_base = (void *)(uintptr_t)message,
-		.iov_len = sizeof(*message),
-	};
-	struct msghdr packet = { .msg_iov = &bytes, .msg_iovlen = 1 };
-
-	memset(&control, 0, sizeof(control));
-	if (count > 0) {
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(&control.header), descriptors,
-		       count * sizeof(int));
-		packet.msg_control = &control;
-		packet.msg_controllen = CMSG_SPACE(count * sizeof(int));
-	}
-	/* Without a keeper there is nobody to run for. */
-	if (sendmsg(link, &packet, MSG_NOSIGNAL) < 0)
-		_exit(1);
-}
-
-/* The keeper answers by killing the whole cell. */
-static _Noreturn void fail(int link, enum step step, int error)
-{
-	const struct message message = {
-		.kind = MESSAGE_FAILED, .step = step, .error = error,
-	};
-
-	send_message(link, &message, NULL, 0);
-	_exit(1);
-}
 
 /*
  * The keeper may have gone before the kernel knew that we want to go too.
@@ -98,101 +53,10 @@ static int die_with_keeper(struct inside *inside)
 	return setsid() < 0 ? -1 : 0;
 }
 
-/*
- * A berth of tier A starts as nobody: who made it has to say who is who in its
- * user namespace.  Its ids there are those of the zygote's user.
- */
-static int become_own_root(struct inside *inside)
-{
-	char word;
-	ssize_t length = recv(inside->link, &word, 1, 0);
-
-	/* The keeper has gone. */
-	if (length == 0)
-		_exit(1);
-	if (length < 0 || setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0)
-		return -1;
-	return setresuid(0, 0, 0);
-}
-
-/* Whoever is to enter them needs them as descriptors. */
-static int open_namespaces(struct inside *inside)
-{
-	static const char *const names[BERTH_NAMESPACES] = {
-		[BERTH_USER] = "user", [BERTH_MOUNT] = "mnt",
-		[BERTH_PID] = "pid", [BERTH_IPC] = "ipc",
-		[BERTH_UTS] = "uts", [BERTH_CGROUP] = "cgroup",
-		[BERTH_NETWORK] = "net",
-	};
-	int folder = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	bool is_berth = role_of(inside->plan) == ROLE_BERTH;
-
-	if (folder < 0)
-		return -1;
-	for (int i = 0; i < BERTH_NAMESPACES; i++) {
-		inside->namespaces[i] = -1;
-		if (!is_berth && i != BERTH_USER && i != BERTH_PID)
-			continue;
-		inside->namespaces[i] = openat(folder, names[i],
-					       O_RDONLY | O_CLOEXEC);
-		if (inside->namespaces[i] < 0)
-			return -1;
-	}
-	system_close(folder);
-	return 0;
-}
-
-/* Its files in /proc are ours only as long as others may look, proc(5). */
-static int open_to_itself(struct inside *inside)
-{
-	(void)inside;	/* a step_function like the others */
-	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-}
-
-static int close_to_others(struct inside *inside)
-{
-	(void)inside;	/* a step_function like the others */
-	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
-
-static int write_map(const char *path, uid_t inner, uid_t outer)
-{
-	char row[64];
-	int file = open(path, O_WRONLY | O_CLOEXEC), answer;
-	int length = snprintf(row, sizeof(row), "%u %u 1\n", inner, outer);
-
-	if (file < 0)
-		return -1;
-	/* One row in one write: user_namespaces(7). */
-	answer = system_write(file, row, (size_t)length);
-	system_close(file);
-	return answer;
-}
-
-/* One id; the kernel wants the right to leave groups to be given up first. */
-static int map_users(struct inside *inside)
-{
-	int groups = open("/proc/self/setgroups", O_WRONLY | O_CLOEXEC);
-	int answer = groups < 0 ? -1 : system_write(groups, "deny", 4);
-
-	system_close(groups);
-	if (answer < 0 || write_map("/proc/self/uid_map", inside->uid,
-				    inside->outer_uid) < 0)
-		return -1;
-	return write_map("/proc/self/gid_map", inside->uid, inside->outer_gid);
-}
-
 /* Before anything that takes memory, time or processes. */
 static int join_cgroups(struct inside *inside)
 {
 	return cgroup_join(inside->plan);
-}
-
-/* Only now: a cgroup namespace starts at the groups one is in. */
-static int leave_cgroup_namespace(struct inside *inside)
-{
-	(void)inside;	/* a step_function like the others */
-	return unshare(CLONE_NEWCGROUP);
 }
 
 static int open_oom_score(struct inside *inside)
@@ -275,7 +139,7 @@ static int hand_over_berth(struct inside *inside)
 		descriptors[count++] = inside->namespaces[i];
 	if (inside->ruleset >= 0)
 		descriptors[count++] = inside->ruleset;
-	send_message(inside->link, &message, descriptors, count);
+	inside_tell(inside->link, &message, descriptors, count);
 	if (dup3(inside->link, LINK, O_CLOEXEC) < 0)
 		return -1;
 	inside->link = LINK;
@@ -353,7 +217,7 @@ static int await_listener(struct inside *inside)
 		int error = atomic_load(&shared->error);
 
 		if (is_dead && atomic_load(&shared->is_confined) == 0)
-			fail(inside->link,
+			inside_fail(inside->link,
 			     error == 0 ? STEP_MAIN :
 					  atomic_load(&shared->step),
 			     error == 0 ? ESRCH : error);
@@ -384,7 +248,7 @@ static int hand_over(struct inside *inside)
 		descriptors[count++] = PROXY;
 	if (inside->run_tree >= 0 && !inside->plan->is_zygote)
 		descriptors[count++] = RUN_TREE;
-	send_message(inside->link, &message, descriptors, count);
+	inside_tell(inside->link, &message, descriptors, count);
 	/* Not unshare(2), which containers forbid. */
 	if (system_close_own(0, LINK - 1) < 0)
 		return -1;
@@ -400,96 +264,6 @@ static int drop_privileges(struct inside *inside)
 				       1u << CAP_KILL : 0);
 }
 
-static uint64_t micros(const struct rusage *usage)
-{
-	return (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) *
-		1000000u +
-		(uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
-}
-
-static void report_end(const struct inside *inside, int wait_status,
-		       const struct rusage *usage)
-{
-	const struct message message = {
-		.kind = MESSAGE_ENDED,
-		.wait_status = wait_status,
-		.cpu_us = micros(usage),
-	};
-	int error = atomic_load(&inside->shared->error);
-
-	if (error != 0)
-		fail(inside->link, atomic_load(&inside->shared->step), error);
-	send_message(inside->link, &message, NULL, 0);
-}
-
-/* A program that a zygote has forked becomes ours when its parent goes. */
-static void report_child(const struct inside *inside, pid_t pid,
-			 int wait_status, const struct rusage *usage)
-{
-	const struct message message = {
-		.kind = MESSAGE_CHILD,
-		.pid = pid,
-		.wait_status = wait_status,
-		.cpu_us = micros(usage),
-	};
-
-	send_message(inside->link, &message, NULL, 0);
-}
-
-static void reap(const struct inside *inside)
-{
-	struct rusage usage;
-	int wait_status;
-	pid_t pid;
-
-	while ((pid = wait4(-1, &wait_status, WNOHANG, &usage)) > 0) {
-		if (inside->plan->is_zygote && pid != inside->main_pid)
-			report_child(inside, pid, wait_status, &usage);
-		else if (pid == inside->main_pid)
-			report_end(inside, wait_status, &usage);
-	}
-}
-
-/*
- * In a process namespace everything ends with its first process; without one
- * that is our work.  A keeper that is alive says so before it goes.
- */
-static _Noreturn void end(const struct inside *inside)
-{
-	char word;
-	bool is_asked, is_clean;
-
-	if ((TIERS(inside->plan->tier) & TIERS_MOUNTED) != 0)
-		_exit(1);
-	is_asked = recv(inside->link, &word, 1, MSG_DONTWAIT) == 1;
-	is_clean = family_kill(system_now() + INSIDE_ENDING_NS);
-	/* A slot is cleaned by the next run in it: only root can. */
-	if (is_clean && !is_asked && inside->plan->tier == TIER_D)
-		is_clean = place_abandon(inside->place);
-	_exit(is_clean ? 0 : 1);
-}
-
-/* Reaps whatever dies, until the keeper kills this process or is gone. */
-static _Noreturn void supervise(const struct inside *inside)
-{
-	struct signalfd_siginfo ignored;
-	struct pollfd rows[2] = { { inside->link, POLLIN, 0 } };
-	sigset_t children;
-
-	sigemptyset(&children);
-	sigaddset(&children, SIGCHLD);
-	rows[1].fd = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
-	rows[1].events = POLLIN;
-	for (;;) {
-		reap(inside);
-		if (poll(rows, 2, -1) < 0 || rows[0].revents != 0)
-			end(inside);
-		if (rows[1].revents != 0 &&
-		    read(rows[1].fd, &ignored, sizeof(ignored)) < 0)
-			end(inside);
-	}
-}
-
 /*
  * The order: first see to it that we die with the keeper; then everything that
  * is said by paths of the host, while there is one; the folders of the image
@@ -497,17 +271,17 @@ static _Noreturn void supervise(const struct inside *inside)
  * nothing left of the host to be had, by path or by descriptor.
  */
 static const struct step_row steps[] = {
-	{ STEP_USERS, become_own_root, TIERS(TIER_A), ROLE_BERTH },
+	{ STEP_USERS, namespaces_become_own_root, TIERS(TIER_A), ROLE_BERTH },
 	{ STEP_PARENT_DEATH, die_with_keeper, TIERS_ALL, ROLES_ALL },
-	{ STEP_USERS, open_to_itself, TIERS(TIER_B) | TIERS(TIER_D),
+	{ STEP_USERS, namespaces_open_to_itself, TIERS(TIER_B) | TIERS(TIER_D),
 	  ROLES_ALL },
-	{ STEP_USERS, map_users, TIERS(TIER_B), ROLES_ALL },
+	{ STEP_USERS, namespaces_map_users, TIERS(TIER_B), ROLES_ALL },
 	{ STEP_CGROUP_JOIN, join_cgroups, TIERS_ALL, ROLES_MAIN },
-	{ STEP_CGROUP_NAMESPACE, leave_cgroup_namespace, TIERS_MOUNTED,
+	{ STEP_CGROUP_NAMESPACE, namespaces_leave_cgroup_namespace, TIERS_MOUNTED,
 	  ROLES_ALL },
 	{ STEP_OOM_SCORE, open_oom_score, TIERS_ALL, ROLES_MAIN },
-	{ STEP_OOM_SCORE, close_to_others, TIERS_ALL, ROLES_ALL },
-	{ STEP_NAMESPACES, open_namespaces, TIERS_MOUNTED,
+	{ STEP_OOM_SCORE, namespaces_close_to_others, TIERS_ALL, ROLES_ALL },
+	{ STEP_NAMESPACES, namespaces_open, TIERS_MOUNTED,
 	  ROLE_ZYGOTE | ROLE_BERTH },
 	{ STEP_PRIVATE_MOUNTS, root_make_private, TIERS_MOUNTED, ROLES_ALL },
 	{ STEP_ROOT, root_attach, TIERS(TIER_A), ROLES_MAIN },
@@ -540,7 +314,7 @@ _Noreturn void init_live(struct inside *inside)
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		if (is_taken(&steps[i], inside->plan) &&
 		    steps[i].run(inside) < 0)
-			fail(inside->link, steps[i].step, errno);
+			inside_fail(inside->link, steps[i].step, errno);
 	}
-	supervise(inside);
+	supervisor_live(inside);
 }

@@ -127,8 +127,21 @@ struct device {
 #define INSIDE_DEVICES 5
 extern const struct device inside_devices[INSIDE_DEVICES];
 
-/* The life of the first process; root.c and guest.c have its parts. */
+/* The life of the first process; the sources below have its parts. */
 _Noreturn void init_live(struct inside *inside);
+
+/* supervisor.c: a packet to the keeper; who has none has nobody to live for. */
+void inside_tell(int link, const struct message *message,
+		 const int *descriptors, size_t count);
+/* The keeper answers by killing the whole cell. */
+_Noreturn void inside_fail(int link, enum step step, int error);
+/* Reaps whatever dies, until the keeper kills this process or is gone. */
+_Noreturn void supervisor_live(const struct inside *inside);
+
+/* namespaces.c: who is who in a cell, and who may look. */
+step_function namespaces_become_own_root, namespaces_open,
+	namespaces_open_to_itself, namespaces_close_to_others,
+	namespaces_map_users, namespaces_leave_cgroup_namespace;
 
 /* A root as a mount that is nowhere yet, read-only; -1 and errno. */
 int root_prepare_tree(int folder);
@@ -138,8 +151,8 @@ int root_write_program(int folder, const struct plan *plan);
 /* Removes it from there.  0, or -1 and errno. */
 int root_remove_program(int folder, const struct plan *plan);
 
-step_function root_make_private, root_attach, root_attach_tree, root_open_tmp, root_open_dev,
-	root_open_run, root_open_proc, root_mount_tmp, root_mount_dev,
+step_function root_make_private, root_attach, root_attach_tree,
+	root_open_tmp, root_open_dev, root_open_run, root_open_proc, root_mount_tmp, root_mount_dev,
 	root_mount_run, root_mount_proc, root_pivot;
 
 /* network.c: a listener for the proxy in the cell's own network. */

@@ -47,6 +47,7 @@ struct keeper {
 	struct cgroup cgroup;		/* .plan NULL: there are none */
 	struct place place;		/* tiers C and D */
 	uint32_t uid;			/* of the program, on the host */
+	uint64_t tasks;			/* D: of this user, before the cell */
 	int uid_lock;
 	int signals;			/* signalfd */
 	short status_events;		/* POLLRDHUP for a socket */
@@ -101,6 +102,11 @@ enum row {
 	ROWS = ROW_BRIDGE + BRIDGE_ROWS,
 };
 
+/*
+ * start.c: makes the cell's first process, and what connects with it.  0, or
+ * -1 and errno.
+ */
+int keeper_start(struct keeper *keeper);
 /* keeper.c: ROWS rows, of which the first keeper_row_count() are in use. */
 void keeper_fill_rows(const struct keeper *keeper, struct pollfd *rows);
 nfds_t keeper_row_count(const struct keeper *keeper);

@@ -15,6 +15,11 @@ struct proc_use {
 
 typedef void proc_number(int64_t number, void *context);
 
+/* A file or folder of a process; a descriptor, or -1 and errno. */
+int proc_open(pid_t pid, const char *name, int flags);
+/* The beginning of such a file as a text; its length, or -1 and errno. */
+ssize_t proc_read(pid_t pid, const char *name, char *text, size_t room);
+
 /* Each calls `tell` for every number; 0, or -1 and errno. */
 int proc_children(pid_t pid, pid_t thread, proc_number *tell, void *context);
 int proc_threads(pid_t pid, proc_number *tell, void *context);
@@ -22,28 +27,10 @@ int proc_processes(proc_number *tell, void *context);
 
 /* 0, or -1 and errno. Sources: proc_pid_stat(5), proc_pid_statm(5). */
 int proc_measure(pid_t pid, struct proc_use *use);
-/*
- * Whether the process has this user and group and no other, one thread, no
- * capability, no way to new privileges, two filters, and the number `number`
- * in its own process namespace.  `*outer` gets that in the one around it.
- */
-bool proc_is_confined(pid_t pid, uid_t uid, pid_t number, pid_t *outer);
-/*
- * What a process has that its children would share with each other: `threads`,
- * `shared-memory` or `descriptors` besides the known ones; `unreadable` if it
- * cannot be told; NULL if nothing.  `uid` is its user's.
- */
-const char *proc_anomaly(int pidfd, uid_t uid, const int *known, size_t count);
 /* Source: proc_pid_fdinfo(5).  Of a process that is gone or not here -1 or 0. */
 pid_t proc_number_of(int pidfd);
 /* CPU time of one process so far, in nanoseconds; 0: it cannot be told. */
 uint64_t proc_processor(int pidfd);
 /* Whether the process is of this user, as far as it can be told. */
 bool proc_is_of(pid_t pid, uid_t uid);
-/*
- * Whether two processes are in the same namespaces, of every kind.  Only for
- * whoever could trace both: without that right the answer is no.
- */
-bool proc_is_beside(pid_t pid, pid_t other);
-
 #endif

@@ -3,6 +3,7 @@
 
 #include "keeper.h"
 #include "proc.h"
+#include "scrutiny.h"
 #include "berth.h"
 #include "system.h"
 
@@ -272,6 +273,6 @@ const char *zygote_anomaly(const struct keeper *keeper)
 
 	if (role_of(plan) == ROLE_CELL)
 		return NULL;
-	return proc_anomaly(keeper->main_pidfd, uid, known,
+	return scrutiny_anomaly(keeper->main_pidfd, uid, known,
 			    sizeof(known) / sizeof(known[0]));
 }
