@@ -47,6 +47,7 @@ export const ERROR_CODES = {
   E_STORE_NEWER: 'the store was written by a newer version',
   E_STORE_INVALID: 'the store is damaged',
   E_NOTHING_KNOWN: 'nothing in the image, and nothing that is known, has this name',
+  E_GENERATION_NOT_FOUND: 'there is no such generation of an image',
   E_IMAGE_NOT_FOUND: 'there is no such image',
   E_ROOTFS_UNSAFE: 'the root filesystem cannot be entered safely',
   E_PROGRAM_NOT_FOUND: 'the program file does not exist',

@@ -58,6 +58,7 @@ function rootcellar(run: Run): Command {
   addRunVerb(program, run);
   addServeVerb(program, run);
   addTraceVerb(program, run);
+  addGenerationVerbs(program, run);
   addLookingVerbs(program, run);
   return program;
 }
@@ -153,13 +154,25 @@ function addTraceVerb(program: Command, run: Run): void {
     });
 }
 
-function addLookingVerbs(program: Command, run: Run): void {
-  addVerb(program, 'images', { summary: 'list the images of the store', example: 'images' }).action(
-    async (flags: CommonFlags) => {
+function addGenerationVerbs(program: Command, run: Run): void {
+  addVerb(program, 'images [name]', { summary: 'list the images of the store', example: 'images python --generations' })
+    .option('--generations', 'all of them, not the current ones alone')
+    .action(async (name: string | undefined, flags: CommonFlags & ImagesFlags) => {
       const { imagesVerb } = await import('./images-verb.ts');
-      await run(flags, imagesVerb);
-    },
-  );
+      await run(flags, (context) => imagesVerb(context, name, flags));
+    });
+  addVerb(program, 'rollback <image>', {
+    summary: 'make an earlier generation of an image current again',
+    example: 'rollback python --to 3',
+  })
+    .option('--to <generation>', 'which (default: the newest before the current one)')
+    .action(async (image: string, flags: CommonFlags & RollbackFlags) => {
+      const { rollbackVerb } = await import('./rollback-verb.ts');
+      await run(flags, (context) => rollbackVerb(context, image, flags));
+    });
+}
+
+function addLookingVerbs(program: Command, run: Run): void {
   addVerb(program, 'show <image>', {
     summary: 'what an image holds and how code in it may run',
     example: 'show python',
@@ -246,6 +259,15 @@ export interface ImportFlags {
   /** File of `NAME=value` lines. */
   readonly env?: string;
   readonly base?: string;
+}
+
+export interface ImagesFlags {
+  readonly generations?: boolean;
+}
+
+export interface RollbackFlags {
+  /** Number of a generation. */
+  readonly to?: string;
 }
 
 export interface ShowFlags {

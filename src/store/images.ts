@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import type { Tree } from '../assemble/tree.ts';
 import { ARCHITECTURES, parseArchitecture } from '../base/architecture.ts';
 import type { Architecture } from '../base/architecture.ts';
@@ -80,8 +80,19 @@ export async function findByInputs(store: Store, inputsKey: Digest): Promise<Ima
   if (image === undefined || image.inputsKey !== inputsKey) return undefined;
   const current = await readCurrent(store, image.name, image.architecture);
   if (current?.generation !== image.generation) return undefined;
-  const files = [treePath(store, image.diffId), ...image.unpackedKeys.map((key) => packPath(store, key))];
-  return files.every((file) => existsSync(file)) ? image : undefined;
+  return missingFile(store, image) === undefined ? image : undefined;
+}
+
+/** A file of the store that the image needs and that is not there. */
+export function missingFile(store: Store, { diffId, unpackedKeys }: Image): string | undefined {
+  const files = [treePath(store, diffId), ...unpackedKeys.map((key) => packPath(store, key))];
+  return files.find((file) => !existsSync(file));
+}
+
+/** When this generation was made, as RFC 3339 writes times. */
+export async function madeAt(store: Store, { name, architecture, generation }: Image): Promise<string> {
+  const { mtime } = await stat(generationPath(store, name, { architecture, number: generation }));
+  return `${mtime.toISOString().slice(0, 19)}Z`;
 }
 
 /** The image's files. Throws E_STORE_INVALID when they are missing or damaged. */
@@ -157,7 +168,8 @@ async function findByDigest(
   return found.toReversed();
 }
 
-async function notFound(store: Store, reference: string, architecture?: Architecture): Promise<RootcellarError> {
+/** E_IMAGE_NOT_FOUND, with what is there instead. */
+export async function notFound(store: Store, reference: string, architecture?: Architecture): Promise<RootcellarError> {
   const images = await listImages(store);
   const elsewhere = images.filter(({ name }) => name === reference).map((image) => image.architecture);
   const forWhat = architecture === undefined ? '' : ` for ${architecture}`;

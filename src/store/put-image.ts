@@ -22,12 +22,21 @@ export async function putImage(store: Store, image: NewImage): Promise<Image> {
       await writeDurably(store, treePath(store, image.diffId), formatTree(image.tree));
       const current = await readCurrent(store, image.name, image.architecture);
       const kept = current !== undefined && isSame(current, image) ? current : await addGeneration(store, image);
-      const { name, architecture, generation, inputsKey } = kept;
-      const target = `../names/${name}/${architecture}/${generation}.json`;
-      await linkDurably(store, store.path('inputs', hexOf(inputsKey)), target);
+      await linkInputs(store, kept);
       return kept;
     }),
   );
+}
+
+/** That a build of the same inputs finds this generation. */
+export async function linkInputs(store: Store, { name, architecture, generation, inputsKey }: Image): Promise<void> {
+  const target = `../names/${name}/${architecture}/${generation}.json`;
+  await linkDurably(store, store.path('inputs', hexOf(inputsKey)), target);
+}
+
+/** What is current from here on; what runs keeps what it has. */
+export async function linkCurrent(store: Store, { name, architecture, generation }: Image): Promise<void> {
+  await linkDurably(store, store.path('names', name, architecture, 'current'), `${generation}.json`);
 }
 
 function isSame(current: Image, image: NewImage): boolean {
@@ -42,7 +51,7 @@ async function addGeneration(store: Store, image: NewImage): Promise<Image> {
   const number = Math.max(0, ...(await generationNumbers(store, name, architecture))) + 1;
   const added = withGeneration(image, number);
   await writeDurably(store, generationPath(store, name, { architecture, number }), formatImage(added));
-  await linkDurably(store, store.path('names', name, architecture, 'current'), `${number}.json`);
+  await linkCurrent(store, added);
   return added;
 }
 
