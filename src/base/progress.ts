@@ -9,6 +9,7 @@ export type StepName =
   | 'assemble'
   | 'pack'
   | 'store'
+  | 'export'
   | 'check'
   | 'vendor';
 

@@ -59,6 +59,7 @@ function rootcellar(run: Run): Command {
   addServeVerb(program, run);
   addTraceVerb(program, run);
   addGenerationVerbs(program, run);
+  addExportVerb(program, run);
   addLookingVerbs(program, run);
   return program;
 }
@@ -172,6 +173,20 @@ function addGenerationVerbs(program: Command, run: Run): void {
     });
 }
 
+function addExportVerb(program: Command, run: Run): void {
+  addVerb(program, 'export <image>', {
+    summary: 'write an image for what runs containers',
+    example: 'export python -o python-oci',
+  })
+    .option('-o, --output <path>', 'a new folder, or a new file if it ends in .tar')
+    .option('--format <name>', 'oci: an image layout, of all architectures; docker: for `docker load` (default: oci)')
+    .option('--compression <name>', 'of layers: gzip or none (default: gzip; for docker none)')
+    .action(async (image: string, flags: CommonFlags & ExportFlags) => {
+      const { exportVerb } = await import('./export-verb.ts');
+      await run(flags, (context) => exportVerb(context, image, flags));
+    });
+}
+
 function addLookingVerbs(program: Command, run: Run): void {
   addVerb(program, 'show <image>', {
     summary: 'what an image holds and how code in it may run',
@@ -263,6 +278,12 @@ export interface ImportFlags {
 
 export interface ImagesFlags {
   readonly generations?: boolean;
+}
+
+export interface ExportFlags {
+  readonly output?: string;
+  readonly format?: string;
+  readonly compression?: string;
 }
 
 export interface RollbackFlags {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import { keepHeapLean } from '../lean-heap.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import { difyEnvironment, mergeDifyConfigs, type DifyConfig } from '../recipe/dify-config.ts';
 import { readBoundedFile } from '../recipe/bounded-file.ts';
@@ -39,7 +39,7 @@ export async function serveVerb(
   flags: ServeFlags & CommonFlags,
 ): Promise<number> {
   // Else what programs print is kept as garbage until it is several times as much as what is in use.
-  setFlagsFromString('--heap-growing-percent=30');
+  keepHeapLean();
   const dify = await difySettings(flags, context);
   if (word === undefined && dify === undefined) throw nothingToServe();
   const settings = await settingsFor({ flags, dify }, context);

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import type { Entry, Tree } from '../assemble/tree.ts';
+import { byteOrder } from '../base/byte-order.ts';
+import { parentOf } from '../base/image-path.ts';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+
+/** A part of an image: with the folders that its entries lie in, so that it is a tree of its own. */
+export interface ImageLayer {
+  /** What is in it: a package, `packages 0` to `packages 15`, `recipe.yaml`, `rootcellar`. */
+  readonly title: string;
+  readonly tree: Tree;
+}
+
+/** Engines take up to 127 layers. */
+const MOST_OF_ONE_PACKAGE = 64;
+/** Below, a layer of its own costs more than it saves. */
+const LEAST_BYTES = 1024 ** 2;
+const BUCKETS = 16;
+/** What the build made itself: it changes with every package, and is small. */
+const OWN = 'rootcellar';
+
+/**
+ * Divides an image so that a package that changes changes few layers: large packages have one each, the others are in one of
+ * sixteen by their names, and what tells of all of them is in the last. All layers together are the tree; only folders are in
+ * several, and always the same. Throws E_ARTIFACT_INVALID for a file whose name means another thing in a layer.
+ */
+export function imageLayers(tree: Tree): readonly ImageLayer[] {
+  const owners = new Map<string, Entry[]>();
+  for (const entry of tree.values()) {
+    refuseWhiteout(entry);
+    const owner = ownerOf(tree, entry);
+    owners.set(owner, [...(owners.get(owner) ?? []), entry]);
+  }
+  const large = new Set(
+    [...owners]
+      .map(([owner, entries]) => ({ owner, bytes: entries.reduce((sum, entry) => sum + bytesOf(entry), 0) }))
+      .filter(({ owner, bytes }) => bytes >= LEAST_BYTES && owner !== OWN)
+      .toSorted((a, b) => b.bytes - a.bytes || byteOrder(a.owner, b.owner))
+      .slice(0, MOST_OF_ONE_PACKAGE)
+      .map(({ owner }) => owner),
+  );
+  const layers = new Map<string, Entry[]>();
+  for (const [owner, entries] of owners) {
+    const title = large.has(owner) || owner === OWN ? owner : `packages ${bucketOf(owner)}`;
+    layers.set(title, [...(layers.get(title) ?? []), ...entries]);
+  }
+  return [...layers]
+    .toSorted(([a], [b]) => Number(a === OWN) - Number(b === OWN) || byteOrder(a, b))
+    .map(([title, entries]) => ({ title, tree: withFolders(tree, entries) }));
+}
+
+/** The package, without its version; a hard link is where its file is. */
+function ownerOf(tree: Tree, entry: Entry): string {
+  const { origin } = entry.kind === 'hardlink' ? (tree.get(entry.target) ?? entry) : entry;
+  return origin.split(' ')[0] ?? '';
+}
+
+function bytesOf(entry: Entry): number {
+  return entry.kind === 'file' ? entry.size : 0;
+}
+
+function bucketOf(owner: string): number {
+  return (createHash('sha256').update(owner).digest()[0] ?? 0) % BUCKETS;
+}
+
+function withFolders(tree: Tree, entries: readonly Entry[]): Tree {
+  const layer = new Map(entries.map((entry) => [entry.path, entry]));
+  for (const { path } of entries) {
+    for (let folder = parentOf(path); folder !== '' && !layer.has(folder); folder = parentOf(folder)) {
+      const entry = tree.get(folder);
+      if (entry !== undefined) layer.set(folder, entry);
+    }
+  }
+  return layer;
+}
+
+/** Source: OCI image specification, layer.md, "Whiteouts". */
+function refuseWhiteout({ path }: Entry): void {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (!name.startsWith('.wh.')) return;
+  throw new RootcellarError('E_ARTIFACT_INVALID', `\`${path}\`: a layer would take it for a removed file`, {
+    hint: 'trim it in the recipe',
+  });
+}
