@@ -28,6 +28,8 @@ export interface BuildRequest {
   readonly architecture: Architecture;
   /** Absolute path for the tar; undefined: only the store gets the image. */
   readonly output: string | undefined;
+  /** To be tried out before it gets its name: see `putImage`. */
+  readonly isCandidate?: boolean | undefined;
   /** Told what is missing before E_LIBRARY_MISSING is thrown. */
   readonly onMissing?: ((found: MissingInImage) => void) | undefined;
 }
@@ -58,16 +60,8 @@ export async function buildImage(request: BuildRequest, context: PipelineContext
   context.store.expectWriting();
   const { diffId, size } = await packImage({ ...assembled, promise: target.diffId, output: request.output }, context);
   const { tree, unpackedKeys, manifest } = assembled;
-  return putImage(context.store, {
-    name: recipe.name,
-    architecture,
-    diffId,
-    size,
-    inputsKey: key,
-    manifest: manifestJson(manifest),
-    tree,
-    unpackedKeys,
-  });
+  const image = { name: recipe.name, architecture, diffId, size, inputsKey: key, manifest: manifestJson(manifest) };
+  return putImage(context.store, { ...image, tree, unpackedKeys }, { isCandidate: request.isCandidate });
 }
 
 async function existingImage(image: Image, { output }: BuildRequest, context: PipelineContext): Promise<Image> {

@@ -81,3 +81,13 @@ export function checkPromise(diffId: Digest, promise: Digest | undefined): void 
     hint: 'if the new bytes are wanted, remove the line `diff_id` from the lockfile and build again',
   });
 }
+
+/** A first build finds out what the lockfile then promises. */
+export function withIdentities(lock: Lockfile, images: readonly Image[]): Lockfile {
+  const targets = new Map(lock.targets);
+  for (const { architecture, diffId } of images) {
+    const target = targets.get(architecture);
+    if (target !== undefined) targets.set(architecture, { ...target, diffId });
+  }
+  return { ...lock, targets };
+}

@@ -51,6 +51,7 @@ const EFFECT_FILES: readonly string[] = [
   'cli/output-paths.ts',
   'cli/pipeline.ts',
   'cli/rebuild-verb.ts',
+  'cli/refresh-verb.ts',
   'cli/run-files.ts',
   'cli/run-summary.ts',
   'cli/run-verb.ts',

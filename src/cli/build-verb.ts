@@ -1,7 +1,7 @@
 import type { Architecture } from '../base/architecture.ts';
 import { RootcellarError, type Problem } from '../base/rootcellar-error.ts';
 import { formatSize } from '../base/units.ts';
-import { findBuilt, lockedTarget } from '../built-image.ts';
+import { findBuilt, lockedTarget, withIdentities } from '../built-image.ts';
 import type { BuildRequest } from '../build-image.ts';
 import { checkDrift } from '../lock/drift.ts';
 import { lockfilePath, writeLockfile } from '../lock/lockfile-files.ts';
@@ -154,14 +154,4 @@ function lockedElsewhere(recipe: Recipe): RootcellarError {
 
 function hasIdentities(lock: Lockfile, images: readonly Image[]): boolean {
   return images.every(({ architecture, diffId }) => lock.targets.get(architecture)?.diffId === diffId);
-}
-
-/** A first build finds out what the lockfile then promises. */
-function withIdentities(lock: Lockfile, images: readonly Image[]): Lockfile {
-  const targets = new Map(lock.targets);
-  for (const { architecture, diffId } of images) {
-    const target = targets.get(architecture);
-    if (target !== undefined) targets.set(architecture, { ...target, diffId });
-  }
-  return { ...lock, targets };
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import type { CommonFlags, Verb } from './command-context.ts';
 import { runVerb } from './command-context.ts';
+import { addImageVerbs } from './image-commands.ts';
 import { addServeVerb } from './serve-command.ts';
 import { addVerb, collect, withCommonFlags, type Run } from './verb-definition.ts';
 
@@ -58,8 +59,7 @@ function rootcellar(run: Run): Command {
   addRunVerb(program, run);
   addServeVerb(program, run);
   addTraceVerb(program, run);
-  addGenerationVerbs(program, run);
-  addExportVerb(program, run);
+  addImageVerbs(program, run);
   addLookingVerbs(program, run);
   return program;
 }
@@ -155,38 +155,6 @@ function addTraceVerb(program: Command, run: Run): void {
     });
 }
 
-function addGenerationVerbs(program: Command, run: Run): void {
-  addVerb(program, 'images [name]', { summary: 'list the images of the store', example: 'images python --generations' })
-    .option('--generations', 'all of them, not the current ones alone')
-    .action(async (name: string | undefined, flags: CommonFlags & ImagesFlags) => {
-      const { imagesVerb } = await import('./images-verb.ts');
-      await run(flags, (context) => imagesVerb(context, name, flags));
-    });
-  addVerb(program, 'rollback <image>', {
-    summary: 'make an earlier generation of an image current again',
-    example: 'rollback python --to 3',
-  })
-    .option('--to <generation>', 'which (default: the newest before the current one)')
-    .action(async (image: string, flags: CommonFlags & RollbackFlags) => {
-      const { rollbackVerb } = await import('./rollback-verb.ts');
-      await run(flags, (context) => rollbackVerb(context, image, flags));
-    });
-}
-
-function addExportVerb(program: Command, run: Run): void {
-  addVerb(program, 'export <image>', {
-    summary: 'write an image for what runs containers',
-    example: 'export python -o python-oci',
-  })
-    .option('-o, --output <path>', 'a new folder, or a new file if it ends in .tar')
-    .option('--format <name>', 'oci: an image layout, of all architectures; docker: for `docker load` (default: oci)')
-    .option('--compression <name>', 'of layers: gzip or none (default: gzip; for docker none)')
-    .action(async (image: string, flags: CommonFlags & ExportFlags) => {
-      const { exportVerb } = await import('./export-verb.ts');
-      await run(flags, (context) => exportVerb(context, image, flags));
-    });
-}
-
 function addLookingVerbs(program: Command, run: Run): void {
   addVerb(program, 'show <image>', {
     summary: 'what an image holds and how code in it may run',
@@ -274,21 +242,6 @@ export interface ImportFlags {
   /** File of `NAME=value` lines. */
   readonly env?: string;
   readonly base?: string;
-}
-
-export interface ImagesFlags {
-  readonly generations?: boolean;
-}
-
-export interface ExportFlags {
-  readonly output?: string;
-  readonly format?: string;
-  readonly compression?: string;
-}
-
-export interface RollbackFlags {
-  /** Number of a generation. */
-  readonly to?: string;
 }
 
 export interface ShowFlags {

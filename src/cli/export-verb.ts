@@ -12,7 +12,7 @@ import { readManifest } from '../store/image-manifest.ts';
 import type { Image } from '../store/image-record.ts';
 import { imageContents, readCurrent, readTree } from '../store/images.ts';
 import type { CommandContext } from './command-context.ts';
-import type { ExportFlags } from './command-line.ts';
+import type { ExportFlags } from './image-commands.ts';
 import { namedImage } from './named-image.ts';
 import { withPipeline } from './pipeline.ts';
 

@@ -5,7 +5,7 @@ import type { Image } from '../store/image-record.ts';
 import { listGenerations, listImages, madeAt } from '../store/images.ts';
 import type { Store } from '../store/store.ts';
 import type { CommandContext } from './command-context.ts';
-import type { ImagesFlags } from './command-line.ts';
+import type { ImagesFlags } from './image-commands.ts';
 import { withPipeline } from './pipeline.ts';
 import { tableText } from './table-text.ts';
 

@@ -4,7 +4,7 @@ import { RootcellarError } from '../base/rootcellar-error.ts';
 import { IMAGE_NAME } from '../store/images.ts';
 import { switchGeneration } from '../store/switch-generation.ts';
 import type { CommandContext } from './command-context.ts';
-import type { RollbackFlags } from './command-line.ts';
+import type { RollbackFlags } from './image-commands.ts';
 import { withPipeline } from './pipeline.ts';
 
 /** `rootcellar rollback NAME`: another generation of it becomes current, for this machine's architecture or `NAME@ARCH`. */

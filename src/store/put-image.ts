@@ -11,17 +11,24 @@ import type { Store } from './store.ts';
 
 export type NewImage = Omit<Image, 'generation'> & { readonly tree: Tree };
 
+export interface PutOptions {
+  /** Only its files are kept, so that it can be run: nothing has its name before it is put again without this. */
+  readonly isCandidate?: boolean | undefined;
+}
+
 /**
  * Keeps an image and makes it the current generation of its name and architecture, in one step. An image that is just
  * like the current one makes no new generation. What is running keeps the generation that it has.
  */
-export async function putImage(store: Store, image: NewImage): Promise<Image> {
+export async function putImage(store: Store, image: NewImage, options: PutOptions = {}): Promise<Image> {
   if (!IMAGE_NAME.test(image.name)) throw new Error(`unreachable: an image called \`${image.name}\``);
   return withLock(store, `name-${image.name}-${image.architecture}`, () =>
     onDisk(store.home, async () => {
       await writeDurably(store, treePath(store, image.diffId), formatTree(image.tree));
       const current = await readCurrent(store, image.name, image.architecture);
-      const kept = current !== undefined && isSame(current, image) ? current : await addGeneration(store, image);
+      const isThere = current !== undefined && isSame(current, image);
+      if (!isThere && options.isCandidate === true) return withGeneration(image, await nextGeneration(store, image));
+      const kept = isThere ? current : await addGeneration(store, image);
       await linkInputs(store, kept);
       return kept;
     }),
@@ -48,11 +55,15 @@ async function addGeneration(store: Store, image: NewImage): Promise<Image> {
   await mkdir(store.path('names', name, architecture), { recursive: true });
   syncFolder(store.path('names', name));
   syncFolder(store.path('names'));
-  const number = Math.max(0, ...(await generationNumbers(store, name, architecture))) + 1;
+  const number = await nextGeneration(store, image);
   const added = withGeneration(image, number);
   await writeDurably(store, generationPath(store, name, { architecture, number }), formatImage(added));
   await linkCurrent(store, added);
   return added;
+}
+
+async function nextGeneration(store: Store, { name, architecture }: NewImage): Promise<number> {
+  return Math.max(0, ...(await generationNumbers(store, name, architecture))) + 1;
 }
 
 function withGeneration(image: NewImage, generation: number): Image {

@@ -57,6 +57,20 @@ describe('putImage()', () => {
     expect(await readTree(store, image)).toEqual(TREE);
   });
 
+  it('keeps a candidate by its files alone, until it is put again', async () => {
+    const store = await scratchStore();
+    await putImage(store, await storedImage(store));
+    const other = toyImage({ diffId: digestOf('other tar'), inputsKey: digestOf('other inputs') });
+    const candidate = await putImage(store, other, { isCandidate: true });
+    expect(candidate).toMatchObject({ generation: 2, diffId: other.diffId });
+    expect(await readTree(store, candidate)).toEqual(TREE);
+    expect(await listGenerations(store, 'toy', 'amd64')).toHaveLength(1);
+    expect(await findByInputs(store, digestOf('other inputs'))).toBeUndefined();
+    expect(await putImage(store, { ...candidate, tree: TREE })).toEqual(candidate);
+    expect(await findImage(store, 'toy')).toEqual(candidate);
+    expect(await putImage(store, other, { isCandidate: true })).toEqual(candidate);
+  });
+
   it('makes no new generation of the same image', async () => {
     const store = await scratchStore();
     await putImage(store, toyImage());

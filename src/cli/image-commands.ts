@@ -1,0 +1,77 @@
+import type { Command } from 'commander';
+import type { CommonFlags } from './command-context.ts';
+import { addVerb, collect, type Run } from './verb-definition.ts';
+
+export interface ImagesFlags {
+  readonly generations?: boolean;
+}
+
+export interface RollbackFlags {
+  /** Number of a generation. */
+  readonly to?: string;
+}
+
+export interface RefreshFlags {
+  readonly check?: boolean;
+  readonly upgradePackage?: readonly string[];
+  readonly report?: string;
+}
+
+export interface ExportFlags {
+  readonly output?: string;
+  readonly format?: string;
+  readonly compression?: string;
+}
+
+/** What becomes of images that are built: others in their place, and other forms. */
+export function addImageVerbs(program: Command, run: Run): void {
+  addGenerationVerbs(program, run);
+  addRefreshVerb(program, run);
+  addExportVerb(program, run);
+}
+
+function addGenerationVerbs(program: Command, run: Run): void {
+  addVerb(program, 'images [name]', { summary: 'list the images of the store', example: 'images python --generations' })
+    .option('--generations', 'all of them, not the current ones alone')
+    .action(async (name: string | undefined, flags: CommonFlags & ImagesFlags) => {
+      const { imagesVerb } = await import('./images-verb.ts');
+      await run(flags, (context) => imagesVerb(context, name, flags));
+    });
+  addVerb(program, 'rollback <image>', {
+    summary: 'make an earlier generation of an image current again',
+    example: 'rollback python --to 3',
+  })
+    .option('--to <generation>', 'which (default: the newest before the current one)')
+    .action(async (image: string, flags: CommonFlags & RollbackFlags) => {
+      const { rollbackVerb } = await import('./rollback-verb.ts');
+      await run(flags, (context) => rollbackVerb(context, image, flags));
+    });
+}
+
+function addRefreshVerb(program: Command, run: Run): void {
+  addVerb(program, 'refresh <recipe>', {
+    summary: 'take newer versions, once they are built and tried out beside what serves',
+    example: 'refresh recipes/python --check',
+  })
+    .option('--check', 'only say what is new; exit with 10 if something is')
+    .option('--upgrade-package <name>', 'only this package may change (repeatable)', collect)
+    .option('--report <file>', 'write what changes: Markdown, or JSON if it ends in .json')
+    .action(async (recipe: string, flags: CommonFlags & RefreshFlags) => {
+      const { refreshVerb } = await import('./refresh-verb.ts');
+      await run(flags, (context) => refreshVerb(context, recipe, flags));
+    });
+}
+
+function addExportVerb(program: Command, run: Run): void {
+  addVerb(program, 'export <image>', {
+    summary: 'write an image for what runs containers',
+    example: 'export python -o python-oci',
+  })
+    .option('-o, --output <path>', 'a new folder, or a new file if it ends in .tar')
+    .option('--format <name>', 'oci: an image layout, of all architectures; docker: for `docker load` (default: oci)')
+    .option('--compression <name>', 'of layers: gzip or none (default: gzip; for docker none)')
+    .action(async (image: string, flags: CommonFlags & ExportFlags) => {
+      const { exportVerb } = await import('./export-verb.ts');
+      await run(flags, (context) => exportVerb(context, image, flags));
+    });
+}

@@ -1,0 +1,68 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { RefreshResult } from '../refresh/refresh-image.ts';
+import { reportJson, reportMarkdown, type ChangeReport } from '../refresh/change-report.ts';
+import { replaceFile } from '../store/replace-file.ts';
+import type { CommandContext } from './command-context.ts';
+import type { RefreshFlags } from './image-commands.ts';
+import { openRecipe, withPipeline } from './pipeline.ts';
+import { warnOfRecipe } from './policy-warnings.ts';
+
+/** Exit statuses of its own: updates are there, and what is new was not taken. */
+const AVAILABLE = 10;
+const KEPT = 11;
+
+/** `rootcellar refresh RECIPE`: newer versions, built and tried out beside what serves, and taken when they are no worse. */
+export async function refreshVerb(context: CommandContext, path: string, flags: RefreshFlags): Promise<number> {
+  const recipe = await openRecipe(path);
+  await warnOfRecipe(recipe, context.reporter.progress);
+  const { refreshImage } = await import('../refresh/refresh-image.ts');
+  const upgrade = flags.upgradePackage ?? 'all';
+  const isCheck = flags.check === true;
+  const result = await withPipeline(context, (pipeline) => refreshImage({ recipe, upgrade, isCheck }, pipeline));
+  if (flags.report !== undefined && result.kind !== 'current') await writeReport(flags.report, result.report);
+  context.reporter.result(textOf(recipe.name, result), {
+    refresh: {
+      name: recipe.name,
+      result: result.kind,
+      changes: result.kind === 'current' ? [] : Object(reportJson(result.report)).architectures,
+      faults:
+        result.kind === 'kept'
+          ? result.faults.map(({ culprit, message }) => ({ culprit: culprit ?? null, message }))
+          : [],
+    },
+  });
+  if (result.kind === 'available') return AVAILABLE;
+  return result.kind === 'kept' ? KEPT : 0;
+}
+
+/** Markdown, or JSON where its name says so. */
+async function writeReport(path: string, report: ChangeReport): Promise<void> {
+  const text = path.endsWith('.json')
+    ? `${JSON.stringify(reportJson(report), undefined, 2)}\n`
+    : reportMarkdown(report);
+  await replaceFile(resolve(path), (temporary) => writeFile(temporary, text));
+}
+
+function textOf(name: string, result: RefreshResult): string {
+  if (result.kind === 'current') return `${name}: nothing new\n`;
+  const changes = changesText(result.report);
+  if (result.kind === 'available') return `${name}: there are updates\n${changes}`;
+  if (result.kind === 'switched') {
+    const generations = result.images.map(({ architecture, generation }) => `${architecture} generation ${generation}`);
+    return `${name}: ${generations.join(', ')} is current\n${changes}`;
+  }
+  const faults = result.faults.map(({ message }) => `  ${message}\n`);
+  return `${name}: what served goes on serving, since in the new image\n${faults.join('')}of these changes\n${changes}`;
+}
+
+function changesText({ architectures }: ChangeReport): string {
+  return architectures
+    .flatMap(({ architecture, changes }) =>
+      changes.map(({ name, change, before, after, step }) => {
+        const versions = before === undefined || after === undefined ? (after ?? before ?? '') : `${before} → ${after}`;
+        return `  ${architecture} ${name} ${versions} (${step === undefined ? change : `${change}, ${step}`})\n`;
+      }),
+    )
+    .join('');
+}

@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CANNOT_SANDBOX } from '../native/toy-cell.ts';
+import { rootcellar, workplace, type Workplace } from '../support/command.ts';
+import { startToyIndex, type ToyIndex } from '../support/toy-index.ts';
+
+let index: ToyIndex;
+let work: Workplace;
+let recipe: string;
+/** Another one for each test: the store is that of all of them, so that Debian's packages are unpacked once. */
+let name = '';
+const numbers = { next: 1 };
+
+beforeEach(async () => {
+  index = await startToyIndex({
+    wheels: [
+      { name: 'steady', version: '1.0' },
+      { name: 'moving', version: '1.0', files: { 'moving.py': 'version = "1.0"\n' } },
+      // Its modules were never whole: no update is blamed for that.
+      { name: 'lame', version: '1.0', files: { 'lame.py': 'import nothing_of_this_name\n' } },
+    ],
+  });
+  work = await workplace();
+  name = `refreshed${numbers.next}`;
+  numbers.next += 1;
+  recipe = work.path('recipe');
+  await mkdir(recipe);
+  await writeFile(join(recipe, 'recipe.yaml'), RECIPE.replace('NAME', name).replace('URL', index.url));
+  await writeFile(join(recipe, 'requirements.txt'), 'steady\nmoving\nlame\n');
+  const built = await rootcellar(['build', recipe]);
+  if (built.status !== 0) throw new Error(built.stderr);
+});
+afterEach(async () => {
+  await index[Symbol.asyncDispose]();
+  await work[Symbol.asyncDispose]();
+});
+
+const RECIPE = `name: NAME
+architectures: [${process.arch === 'x64' ? 'amd64' : 'arm64'}]
+base: { debian: { suite: trixie, packages: [python3-minimal] } }
+python: { requirements: requirements.txt, index_url: "URL" }
+trim: [docs, locale, man]
+`;
+
+function command(...words: readonly string[]): ReturnType<typeof rootcellar> {
+  return rootcellar(words);
+}
+
+async function served(): Promise<string> {
+  const { stdout, stderr } = await command('run', name, '-q', '-c', 'import moving; print(moving.version)');
+  return `${stdout}${stderr}`.trim();
+}
+
+function lockfile(): string {
+  return readFileSync(join(recipe, 'recipe.lock.json'), 'utf8');
+}
+
+function release(version: string, code: string, requires: readonly string[] = []): void {
+  index.publish([{ name: 'moving', version, requires, files: { 'moving.py': code } }]);
+}
+
+async function generations(): Promise<readonly string[]> {
+  const { stdout } = await command('images', name, '--generations', '--json', '-q');
+  const listed: readonly { generation: number; current: boolean }[] = JSON.parse(stdout).generations;
+  return listed.map(({ generation, current }) => `${generation}${current ? ' current' : ''}`);
+}
+
+describe.skipIf(CANNOT_SANDBOX)('rootcellar refresh', () => {
+  it('says in one line that nothing is new, and leaves everything', async () => {
+    const before = lockfile();
+    expect(await command('refresh', recipe, '-q')).toMatchObject({ status: 0, stdout: `${name}: nothing new\n` });
+    expect(await command('refresh', recipe, '-q', '--check')).toMatchObject({
+      status: 0,
+      stdout: `${name}: nothing new\n`,
+    });
+    expect([lockfile(), await generations()]).toEqual([before, ['1 current']]);
+  });
+
+  it('tells what is new without taking it, then takes it, and goes back', async () => {
+    release('1.1', 'version = "1.1"\n', ['added>=2']);
+    index.publish([{ name: 'added', version: '2.3' }]);
+    const before = lockfile();
+    const report = work.path('report.md');
+    const told = await command('refresh', recipe, '--check', '--report', report, '-q');
+    expect(told.status).toBe(10);
+    expect(told.stdout).toMatch(
+      /^refreshed\d+: there are updates\n {2}\w+ added 2\.3 \(added\)\n {2}\w+ moving 1\.0 → 1\.1 \(upgraded, minor\)\n$/,
+    );
+    expect(readFileSync(report, 'utf8')).toContain('| moving | wheel | upgraded | 1.0 | 1.1 | minor |');
+    expect([lockfile(), await served()]).toEqual([before, '1.0']);
+    const json = work.path('report.json');
+    const taken = await command('refresh', recipe, '--report', json, '-q');
+    expect(taken).toMatchObject({ status: 0, stdout: expect.stringContaining('generation 2 is current') });
+    expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({
+      name,
+      architectures: [
+        {
+          changes: [
+            { name: 'added', step: null },
+            { name: 'moving', before: '1.0', after: '1.1', step: 'minor' },
+          ],
+        },
+      ],
+    });
+    expect([await served(), await generations()]).toEqual(['1.1', ['2 current', '1']]);
+    // The lockfile is what a build of it gives, without one more generation.
+    expect(await command('build', recipe, '--locked', '-q')).toMatchObject({ status: 0 });
+    expect(await generations()).toEqual(['2 current', '1']);
+    expect(await command('rollback', name)).toMatchObject({ status: 0 });
+    expect(await served()).toBe('1.0');
+  });
+
+  it.each([
+    [
+      'does not import',
+      'raise RuntimeError("broken release")\n',
+      '`import moving` of moving: RuntimeError: broken release',
+    ],
+    ['ends the program', 'import os\nos._exit(0)\n', 'importing moving: ended the program (ok)'],
+    ['never ends', 'while True: pass\n', 'importing moving: ended the program (cpu_limit)'],
+    ['takes all memory', 'x = bytearray(2 ** 31)\nx = x + x\n', 'moving: ended the program (oom)'],
+    ['looks around', 'import os\nopen("/etc/shadow", "a")\n', 'moving: '],
+  ])('keeps what serves where a release %s, and names it', async (_, code, fault) => {
+    release('1.1', code);
+    const before = lockfile();
+    const kept = await command('refresh', recipe, '--json', '-q');
+    expect(kept.status).toBe(11);
+    const { refresh } = JSON.parse(kept.stdout);
+    expect(refresh).toMatchObject({
+      result: 'kept',
+      faults: [{ culprit: 'moving', message: expect.stringContaining(fault) }],
+    });
+    expect([lockfile(), await served(), await generations()]).toEqual([before, '1.0', ['1 current']]);
+    // A better one is taken.
+    release('1.2', 'version = "1.2"\n');
+    expect((await command('refresh', recipe, '-q')).status).toBe(0);
+    expect(await served()).toBe('1.2');
+  });
+
+  it('takes one package alone', async () => {
+    release('1.1', 'version = "1.1"\n');
+    index.publish([{ name: 'steady', version: '2.0' }]);
+    const { stdout, status } = await command('refresh', recipe, '--upgrade-package', 'steady', '-q');
+    expect([status, stdout]).toEqual([0, expect.stringContaining('steady 1.0 → 2.0 (upgraded, major)')]);
+    expect(await served()).toBe('1.0');
+  });
+
+  it.each([
+    ['no lockfile', () => work.path('other'), 'E_LOCK_MISSING'],
+    ['no recipe', () => work.path('nowhere'), 'E_RECIPE'],
+  ])('refuses where there is %s', async (_, path, code) => {
+    await mkdir(work.path('other'));
+    await writeFile(work.path('other/recipe.yaml'), RECIPE.replace('NAME', 'other').replace('URL', index.url));
+    await writeFile(work.path('other/requirements.txt'), 'steady\n');
+    const ended = await command('refresh', path());
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toContain(`error[${code}`);
+  });
+
+  it('keeps what serves where the index does not answer', async () => {
+    release('1.1', 'version = "1.1"\n');
+    await index.close();
+    const ended = await command('refresh', recipe, '-q');
+    expect(ended.status).toBe(1);
+    expect(await served()).toBe('1.0');
+    expect(await generations()).toEqual(['1 current']);
+  });
+});
