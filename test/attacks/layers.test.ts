@@ -34,7 +34,7 @@ const WITHOUT: Readonly<Record<Layer, Variation>> = {
   'read-only-root': built('root.c', 'MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |', 'MOUNT_ATTR_NOSUID |'),
   descriptors: built('init.c', 'dup3(inside->link, LINK, O_CLOEXEC)', 'dup3(inside->link, LINK, 0)'),
   landlock: built('landlock.c', 'if (version == 0 &&', 'if (version >= 0 &&'),
-  'process-namespace': built('cell.c', 'CLONE_NEWNS | CLONE_NEWPID |', 'CLONE_NEWNS |'),
+  'process-namespace': built('start.c', 'CLONE_NEWNS | CLONE_NEWPID |', 'CLONE_NEWNS |'),
   noexec: built('root.c', '0 : MOUNT_ATTR_NOEXEC', '0 : 0'),
   devices: built('root.c', '{ "urandom", 9 }', '{ "mem", 1 }'),
   'no-proc': planned({ hasProc: true }),
