@@ -34,12 +34,12 @@ const WRITE_FAULTS: ReadonlyMap<string, string> = new Map([
 /** What went wrong with writing `path`, as an error for people where it is one of theirs. */
 export function writeError(path: string, cause: unknown): unknown {
   if (isErrno(cause, 'ENOSPC') || isErrno(cause, 'EDQUOT') || isErrno(cause, 'EFBIG')) {
-    const hint = `df -h '${dirname(path)}', or give another folder with -o`;
+    const hint = `df -h '${dirname(path)}', or give another path`;
     return new RootcellarError('E_DISK_FULL', `\`${path}\`: no space is left for it`, { hint, cause });
   }
   for (const [name, fault] of WRITE_FAULTS) {
     if (!isErrno(cause, name)) continue;
-    const hint = 'give another folder with -o';
+    const hint = 'give another path';
     return new RootcellarError('E_USAGE', `\`${path}\`: ${fault}`, { hint, cause });
   }
   return cause;

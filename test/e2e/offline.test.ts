@@ -145,7 +145,7 @@ describe('rootcellar vendor', () => {
     await place.write({ file: '' });
     const refused = await online(['vendor', folder, '-o', place.path('file/below')]);
     expect(refused.stderr).toContain('error[E_USAGE]');
-    expect(refused.stderr).toContain('hint: give another folder with -o');
+    expect(refused.stderr).toContain('hint: give another path');
     await rm(place.path('recipe/recipe.lock.json'));
     expect((await online(['vendor', folder])).stderr).toContain('error[E_LOCK_MISSING]');
     expect(await namesBelow(place.path('recipe'))).not.toContain('vendor');
