@@ -35,22 +35,22 @@ export interface LockResult {
  * stay as it is, because the recipe has changed.
  */
 export async function lockRecipe(request: LockRequest, context: PipelineContext): Promise<LockResult> {
-  const { recipe, upgrade } = request;
+  const { recipe } = request;
   const path = lockfilePath(recipe);
   const previous = await readLockfile(path);
-  checkNames(upgrade, previous);
   const lock = await planLockfile({ ...request, previous }, context);
   const isChanged = previous === undefined || formatLockfile(previous) !== formatLockfile(lock);
   if (isChanged) await writeLockfile(path, lock);
   return { lock, isChanged };
 }
 
-/** The lockfile that `recipe` would get after `previous`; nothing is written. */
+/** The lockfile that `recipe` would get after `previous`; nothing is written. Throws E_USAGE for a package to upgrade that is not locked. */
 export async function planLockfile(
   request: LockRequest & { readonly previous: Lockfile | undefined },
   context: PipelineContext,
 ): Promise<Lockfile> {
-  const { recipe, previous } = request;
+  const { recipe, previous, upgrade } = request;
+  checkNames(upgrade, previous);
   return pinResolution({ recipe, resolution: await resolveAgain(request, context), previous });
 }
 

@@ -11,6 +11,8 @@ import { warnOfRecipe } from './policy-warnings.ts';
 /** Exit statuses of its own: updates are there, and what is new was not taken. */
 const AVAILABLE = 10;
 const KEPT = 11;
+/** What people are told of; --json has all. */
+const MOST_FAULTS = 20;
 
 /** `rootcellar refresh RECIPE`: newer versions, built and tried out beside what serves, and taken when they are no worse. */
 export async function refreshVerb(context: CommandContext, path: string, flags: RefreshFlags): Promise<number> {
@@ -20,12 +22,12 @@ export async function refreshVerb(context: CommandContext, path: string, flags: 
   const upgrade = flags.upgradePackage ?? 'all';
   const isCheck = flags.check === true;
   const result = await withPipeline(context, (pipeline) => refreshImage({ recipe, upgrade, isCheck }, pipeline));
-  if (flags.report !== undefined && result.kind !== 'current') await writeReport(flags.report, result.report);
+  if (flags.report !== undefined) await writeReport(flags.report, result.report);
   context.reporter.result(textOf(recipe.name, result), {
     refresh: {
       name: recipe.name,
       result: result.kind,
-      changes: result.kind === 'current' ? [] : Object(reportJson(result.report)).architectures,
+      changes: Object(reportJson(result.report)).architectures,
       faults:
         result.kind === 'kept'
           ? result.faults.map(({ culprit, message }) => ({ culprit: culprit ?? null, message }))
@@ -52,7 +54,8 @@ function textOf(name: string, result: RefreshResult): string {
     const generations = result.images.map(({ architecture, generation }) => `${architecture} generation ${generation}`);
     return `${name}: ${generations.join(', ')} is current\n${changes}`;
   }
-  const faults = result.faults.map(({ message }) => `  ${message}\n`);
+  const faults = result.faults.slice(0, MOST_FAULTS).map(({ message }) => `  ${message}\n`);
+  if (result.faults.length > MOST_FAULTS) faults.push(`  and ${result.faults.length - MOST_FAULTS} more\n`);
   return `${name}: what served goes on serving, since in the new image\n${faults.join('')}of these changes\n${changes}`;
 }
 

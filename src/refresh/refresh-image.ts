@@ -2,14 +2,14 @@ import pMap from 'p-map';
 import type { Architecture } from '../base/architecture.ts';
 import { RootcellarError, type ErrorCode } from '../base/rootcellar-error.ts';
 import { buildImage } from '../build-image.ts';
-import { lockedTarget, withIdentities } from '../built-image.ts';
+import { withIdentities } from '../built-image.ts';
 import { lockfilePath, readLockfile, writeLockfile } from '../lock/lockfile-files.ts';
 import type { Lockfile } from '../lock/lockfile.ts';
 import { planLockfile } from '../lock-recipe.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { changeReport, type ChangeReport } from './change-report.ts';
-import { IMPORT_TEST, importFailures, type ImportFailure } from './import-test.ts';
+import { IMPORT_TEST, importRows, NAMES_ONLY, type ImportRow } from './import-test.ts';
 import type { Upgrade } from '../resolve/resolver-settings.ts';
 import { startProgram } from '../run-program.ts';
 import { readManifest } from '../store/image-manifest.ts';
@@ -28,7 +28,7 @@ export interface RefreshRequest {
 
 export type RefreshResult =
   /** Nothing is new. */
-  | { readonly kind: 'current' }
+  | { readonly kind: 'current'; readonly report: ChangeReport }
   /** What there would be. */
   | { readonly kind: 'available'; readonly report: ChangeReport }
   /** Is current now, and locked. */
@@ -74,17 +74,17 @@ async function refreshAlone(request: RefreshRequest, context: PipelineContext): 
   }
   const next = await planLockfile({ recipe, upgrade, previous }, context);
   const report = changeReport(previous, next);
-  if (report.architectures.length === 0) return { kind: 'current' };
+  if (report.architectures.length === 0) return { kind: 'current', report };
   if (isCheck) return { kind: 'available', report };
   const architectures = report.architectures.map(({ architecture }) => architecture);
   const tried = await tryOut({ recipe, next, architectures }, context);
   if (tried.kind === 'faults') return { kind: 'kept', report, faults: tried.faults };
-  // A lockfile whose image is not current yet is built by whoever comes next; the other way round, nobody would know.
-  await writeLockfile(path, withIdentities(next, tried.images));
   const images: Image[] = [];
   for (const image of tried.images) {
     images.push(await putImage(context.store, { ...image, tree: await readTree(context.store, image) }));
   }
+  // Last: who is killed before finds the same changes again, and images that are current already.
+  await writeLockfile(path, withIdentities(next, images));
   return { kind: 'switched', report, images };
 }
 
@@ -117,25 +117,16 @@ async function tryOut({ recipe, next, architectures }: Trial, context: PipelineC
   const own = candidates.find(({ architecture }) => architecture === context.hostArchitecture);
   const images = { kind: 'images', images: candidates } as const;
   if (own === undefined || readManifest(own.manifest).interpreter === undefined) return images;
-  const faults = await importFaults(own, lockedTarget(next, own.architecture).wheels, context);
+  const faults = await importFaults(own, context);
   return faults.length === 0 ? images : { kind: 'faults', faults };
 }
 
 /** What cannot be imported any more, or was not there before. */
-async function importFaults(
-  candidate: Image,
-  wheels: readonly { readonly name: string }[],
-  context: PipelineContext,
-): Promise<readonly RefreshFault[]> {
-  const names = wheels.map(({ name }) => name);
-  const found = await failedImports(candidate, names, context);
+async function importFaults(candidate: Image, context: PipelineContext): Promise<readonly RefreshFault[]> {
+  const found = await failedImports(candidate, context);
   if (found.length === 0) return [];
   const current = await readCurrent(context.store, candidate.name, candidate.architecture);
-  const before = current === undefined ? [] : await failedImports(current, names, context);
-  if (before.length > 0 && before.every(({ module }) => module === '')) {
-    const message = `the modules of \`${candidate.name}\` could not be tried: ${before[0]?.error ?? ''}`;
-    context.progress({ kind: 'warning', message });
-  }
+  const before = current === undefined ? [] : await failedImports(current, context);
   const known = new Set(before.map(keyOf));
   return found
     .filter((failure) => !known.has(keyOf(failure)))
@@ -145,52 +136,50 @@ async function importFaults(
     });
 }
 
-function keyOf({ distribution, module }: ImportFailure): string {
+function keyOf({ distribution, module }: ImportRow): string {
   return `${distribution} ${module}`;
 }
 
-/** All in one run; where one of them ends that, each in its own. */
-async function failedImports(
-  image: Image,
-  names: readonly string[],
-  context: PipelineContext,
-): Promise<readonly ImportFailure[]> {
+/** All in one run. Where that cannot answer, each distribution in its own: all together may take more than any program does. */
+async function failedImports(image: Image, context: PipelineContext): Promise<readonly ImportRow[]> {
   const whole = await importRun(image, [], context);
-  if (typeof whole !== 'string') return whole;
-  if (names.length === 0) return [{ distribution: image.name, module: '', error: whole }];
+  if (typeof whole !== 'string') return whole.filter(isFailure);
+  const rows = await importRun(image, [NAMES_ONLY], context);
+  // Not even without an import: the interpreter itself, or what it starts with.
+  if (typeof rows === 'string') return [{ distribution: 'python', module: '', error: rows }];
+  const names = [...new Set(rows.map(({ distribution }) => distribution))];
   const each = await pMap(
     names,
-    async (name): Promise<readonly ImportFailure[]> => {
+    async (name): Promise<readonly ImportRow[]> => {
       const answer = await importRun(image, [name], context);
       return typeof answer === 'string' ? [{ distribution: name, module: '', error: answer }] : answer;
     },
     { concurrency: 2 },
   );
-  return each.flat();
+  return each.flat().filter(isFailure);
 }
 
-/** The failures, or how the run ended that told none. */
+function isFailure({ error }: ImportRow): boolean {
+  return error !== '';
+}
+
+/** What it answers, or how the run ended that answered nothing. Under the image's own policy, network and limits. */
 async function importRun(
   image: Image,
   names: readonly string[],
   context: PipelineContext,
-): Promise<readonly ImportFailure[] | string> {
+): Promise<readonly ImportRow[] | string> {
+  const program = { kind: 'code', code: IMPORT_TEST } as const;
   const { report } = await startProgram(
-    {
-      image,
-      program: { kind: 'code', code: IMPORT_TEST },
-      arguments: names,
-      limits: {},
-      network: 'none',
-      stdio: 'capture',
-      cancel: context.signal,
-    },
+    { image, program, arguments: names, limits: {}, stdio: 'capture', cancel: context.signal },
     context,
   );
   const ended = await report;
   context.signal.throwIfAborted();
   if (ended.status === 'internal' || ended.status === 'rejected') {
-    throw new RootcellarError('E_SANDBOX', `the import test: ${ended.error?.message ?? ended.status}`);
+    throw new RootcellarError('E_SANDBOX', `the import test: ${ended.error?.message ?? ended.status}`, {
+      hint: 'rootcellar doctor',
+    });
   }
-  return importFailures(ended) ?? `ended the program (${ended.status})`;
+  return importRows(ended) ?? `ended the program (${ended.status})`;
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CANNOT_SANDBOX } from '../native/toy-cell.ts';
@@ -70,7 +70,10 @@ async function generations(): Promise<readonly string[]> {
 describe.skipIf(CANNOT_SANDBOX)('rootcellar refresh', () => {
   it('says in one line that nothing is new, and leaves everything', async () => {
     const before = lockfile();
-    expect(await command('refresh', recipe, '-q')).toMatchObject({ status: 0, stdout: `${name}: nothing new\n` });
+    const report = work.path('deep/report.md');
+    const told = await command('refresh', recipe, '-q', '--report', report);
+    expect(told).toMatchObject({ status: 0, stdout: `${name}: nothing new\n` });
+    expect(readFileSync(report, 'utf8')).toBe(`# ${name}: nothing new\n`);
     expect(await command('refresh', recipe, '-q', '--check')).toMatchObject({
       status: 0,
       stdout: `${name}: nothing new\n`,
@@ -139,6 +142,25 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar refresh', () => {
     expect(await served()).toBe('1.2');
   });
 
+  it('takes what each program can import, though nothing could import all of it at once', async () => {
+    const code = 'kept = bytearray(b"x") * (150 * 2 ** 20)\nversion = "1.1"\n';
+    release('1.1', code);
+    index.publish([{ name: 'steady', version: '1.1', files: { 'steady.py': code } }]);
+    expect(await command('refresh', recipe, '-q')).toMatchObject({ status: 0 });
+    expect(await served()).toBe('1.1');
+  });
+
+  it('tries with the network that the image has', async () => {
+    const code = 'import _socket\n_socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)\nversion = "1.1"\n';
+    release('1.1', code);
+    expect((await command('refresh', recipe, '-q')).status).toBe(11);
+    await appendFile(join(recipe, 'recipe.yaml'), 'sandbox: { network: host }\n');
+    expect(await command('lock', recipe, '-q')).toMatchObject({ status: 0 });
+    expect(await command('build', recipe, '-q')).toMatchObject({ status: 0, stderr: '' });
+    expect(await command('refresh', recipe, '-q')).toMatchObject({ status: 0 });
+    expect(await served()).toBe('1.1');
+  });
+
   it('takes one package alone', async () => {
     release('1.1', 'version = "1.1"\n');
     index.publish([{ name: 'steady', version: '2.0' }]);
@@ -147,15 +169,18 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar refresh', () => {
     expect(await served()).toBe('1.0');
   });
 
-  it.each([
-    ['no lockfile', () => work.path('other'), 'E_LOCK_MISSING'],
-    ['no recipe', () => work.path('nowhere'), 'E_RECIPE'],
-  ])('refuses where there is %s', async (_, path, code) => {
+  it.each<readonly [what: string, path: () => string, code: string, flags: readonly string[]]>([
+    ['no lockfile', () => work.path('other'), 'E_LOCK_MISSING', []],
+    ['no recipe', () => work.path('nowhere'), 'E_RECIPE', []],
+    ['no such package', () => recipe, 'E_USAGE', ['--upgrade-package', 'mooving']],
+    ['no place for the report', () => recipe, 'E_USAGE', ['--report', '/proc/self/report.md']],
+  ])('refuses where there is %s', async (_, path, code, flags) => {
     await mkdir(work.path('other'));
     await writeFile(work.path('other/recipe.yaml'), RECIPE.replace('NAME', 'other').replace('URL', index.url));
     await writeFile(work.path('other/requirements.txt'), 'steady\n');
-    const ended = await command('refresh', path());
-    expect(ended.status).toBe(1);
+    const ended = await command('refresh', path(), '-q', ...flags);
+    expect(ended.status).toBe(code === 'E_USAGE' ? 2 : 1);
+    expect(ended.stderr.match(/^error\[.*\n {2}hint: /gm)).toHaveLength(1);
     expect(ended.stderr).toContain(`error[${code}`);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Lockfile } from '../../src/lock/lockfile.ts';
 import { changeReport, reportJson, reportMarkdown } from '../../src/refresh/change-report.ts';
-import { importFailures } from '../../src/refresh/import-test.ts';
+import { importRows } from '../../src/refresh/import-test.ts';
 
 /** A lockfile of packages, each `KIND NAME VERSION`. */
 function lock(...packages: readonly string[]): Lockfile {
@@ -66,13 +66,14 @@ describe('changeReport()', () => {
 });
 
 function answer(stdout: string, status: 'ok' | 'oom' = 'ok'): unknown {
-  return importFailures({ status, stdout });
+  return importRows({ status, stdout });
 }
 
-describe('importFailures()', () => {
+describe('importRows()', () => {
   it('believes an answer that is whole, and no other', () => {
     expect(answer('done\n')).toEqual([]);
     expect(answer('a\ta\t\nb\tb.c\tImportError: \u001B[31mno\ndone\n')).toEqual([
+      { distribution: 'a', module: 'a', error: '' },
       { distribution: 'b', module: 'b.c', error: 'ImportError: ?[31mno' },
     ]);
     for (const text of ['', 'a\ta\t\n', 'done', 'done\nmore\n']) expect(answer(text)).toBeUndefined();

@@ -16,6 +16,8 @@ export interface ToyMachine extends AsyncDisposable {
   readonly hasUv: boolean;
   /** For commands that run on it. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Another release of the archive: with these packages beside the interpreter's, in place of those before. */
+  readonly publishDebs: (debs: readonly ToyDeb[]) => Promise<void>;
   /** Writes the recipe `name` below `folder` and gives its path. */
   readonly recipe: (folder: string, recipe: ToyRecipe) => Promise<string>;
 }
@@ -36,11 +38,14 @@ export interface ToyMachineOptions {
 }
 
 const TOY_SUITE = 'toysuite';
+const FIRST_RELEASE = Date.UTC(2026, 8, 13);
 
 /** Close it (or hold it by `await using`) when done. Its archive has `toy-python`, this machine's own interpreter. */
 export async function startToyMachine({ debs = [], wheels = [] }: ToyMachineOptions): Promise<ToyMachine> {
   const folder = await mkdtemp(join(tmpdir(), 'toy-machine-'));
-  const archive = await startToyArchive({ suites: { [TOY_SUITE]: [...(await pythonDebs()), ...debs] } });
+  const python = await pythonDebs();
+  let releases = 0;
+  const archive = await startToyArchive({ suites: { [TOY_SUITE]: [...python, ...debs] } });
   const index = await startToyIndex({ wheels });
   await mkdir(join(folder, 'sources.list.d'));
   await writeFile(join(folder, 'sources.list.d/toy.sources'), archive.sources([TOY_SUITE]));
@@ -56,6 +61,12 @@ export async function startToyMachine({ debs = [], wheels = [] }: ToyMachineOpti
     archive,
     index,
     hasUv: uv !== undefined,
+    publishDebs: async (released) => {
+      releases += 1;
+      // apt keeps what it has unless the date is a later one.
+      const date = new Date(FIRST_RELEASE + releases * 60_000).toUTCString();
+      await archive.publish({ suites: { [TOY_SUITE]: [...python, ...released] }, date });
+    },
     environment: {
       PATH: path,
       APT_CONFIG: configuration,
