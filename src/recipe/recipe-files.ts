@@ -8,7 +8,7 @@ import { formatSize } from '../base/units.ts';
 import { readBoundedFile, readFileBelow } from './bounded-file.ts';
 import { quotedWord } from './quoted-value.ts';
 import { locateRecipe, recipeNotFound, type RecipeLocation } from './recipe-location.ts';
-import type { Recipe, RecipeFile, SandboxSettings } from './recipe.ts';
+import type { Recipe, RecipeFile, SandboxSettings, SmokeTest } from './recipe.ts';
 import { parseRecipe } from './recipe-reader.ts';
 import type { RecipeText } from './recipe-reader.ts';
 import type { FileContent } from './recipe-schema.ts';
@@ -33,11 +33,14 @@ export async function readRecipe(path: string, vocabulary: SyscallVocabulary): P
   const reading: Reading = { location, recipe, contents: new Map(), problems: [], bytes: 0 };
   const python = await readPython(reading);
   const files = await readFiles(reading);
+  const smokeTest = await readSmokeTest(reading);
   if (reading.problems.length > 0) throw RootcellarError.ofProblems(reading.problems);
   const contents = new Map([...reading.contents, [basename(location.file), content]]);
   const sources = [...contents].map(([name, bytes]) => ({ path: name, digest: digestOf(bytes) }));
+  const { refresh, ...document } = recipe.document;
   return {
-    ...recipe.document,
+    ...document,
+    ...(refresh === undefined ? {} : { refresh: { ...refresh, smokeTest } }),
     sandbox: withPreimport(recipe),
     base: withPlaces(recipe),
     file: location.file,
@@ -114,6 +117,19 @@ async function readPython(reading: Reading): Promise<Recipe['python']> {
     },
     problems,
   );
+}
+
+async function readSmokeTest(reading: Reading): Promise<SmokeTest | undefined> {
+  const name = reading.recipe.document.refresh?.smokeTest;
+  if (name === undefined) return undefined;
+  const place = reading.recipe.valuePlace(['refresh', 'smoke_test']);
+  const content = await readNamed(reading, { name, place, mostBytes: LARGEST_TEXT });
+  if (content === undefined) return undefined;
+  const code = decodeUtf8(content);
+  if (code !== undefined) return { path: name, code };
+  const hint = 'save the file as UTF-8';
+  reading.problems.push({ code: 'E_RECIPE_VALUE', message: `${quotedWord(name)} is not UTF-8`, hint, place });
+  return undefined;
 }
 
 async function readFiles(reading: Reading): Promise<readonly RecipeFile[]> {

@@ -14,7 +14,6 @@ type Path = readonly PropertyKey[];
 const PLANNED: ReadonlyMap<string, string | undefined> = new Map([
   ['base.debian.snapshot', undefined],
   ['node', undefined],
-  ['refresh', undefined],
 ]);
 
 /** More than anyone reads; a bound for hostile recipes. */

@@ -15,6 +15,7 @@ import { duration, size } from './recipe-quantities.ts';
 import { architecture, choice, count, debianPackage, word } from './recipe-values.ts';
 import { pythonSchema } from './python-schema.ts';
 import type { PythonDocument } from './python-schema.ts';
+import { refreshSchema, type RefreshDocument } from './refresh-schema.ts';
 import { profileName, ruleName } from './syscall-names.ts';
 import type { SyscallVocabulary } from './syscall-vocabulary.ts';
 import { trimRule } from './trim-rule.ts';
@@ -34,6 +35,7 @@ export interface RecipeDocument {
   readonly files: Readonly<Record<ImagePath, FileContent>>;
   readonly trim?: readonly string[];
   readonly sandbox: SandboxSettings;
+  readonly refresh?: RefreshDocument | undefined;
 }
 
 export type FileContent =
@@ -68,6 +70,9 @@ export function recipeSchema(vocabulary: SyscallVocabulary): z.ZodType<RecipeDoc
         .meta({ description: 'Files that the recipe itself brings.' }),
       trim: z.array(trimRule()).optional(),
       sandbox: sandboxSchema(vocabulary).prefault({}),
+      refresh: refreshSchema()
+        .optional()
+        .meta({ description: 'When newer versions are taken, and what must work before they serve.' }),
     })
     .transform((document): RecipeDocument => {
       const { python, files, trim, shared_objects: sharedObjects, allow_missing: allowMissing, ...rest } = document;

@@ -22,6 +22,8 @@ export interface Recipe {
   /** Names of sets, globs, and globs after `!` for what stays, in byte order; left out: nothing is trimmed. */
   readonly trim?: readonly string[];
   readonly sandbox: SandboxSettings;
+  /** Left out where the recipe says nothing of it. Decides nothing of what the image holds. */
+  readonly refresh?: RefreshSettings | undefined;
   /** The recipe itself and every file that it names, in byte order of path. */
   readonly sources: readonly RecipeSource[];
 }
@@ -110,6 +112,30 @@ export interface RecipeFile {
   readonly path: ImagePath;
   readonly mode: number;
   readonly content: Uint8Array;
+}
+
+/** How the image follows what is newer. */
+export interface RefreshSettings {
+  /** When it is done without being asked; undefined: never. */
+  readonly schedule: RefreshSchedule | undefined;
+  /** Generations of each architecture that stay, the current one included. */
+  readonly keep: number;
+  /** A program that must end with 0 in a new image before it serves. */
+  readonly smokeTest: SmokeTest | undefined;
+}
+
+export const DEFAULT_KEEP = 5;
+
+/** `jitterMs`: each refresh begins later by a random time up to this. */
+export type RefreshSchedule =
+  | { readonly kind: 'every'; readonly everyMs: number; readonly jitterMs: number }
+  /** Five fields, as in crontab(5), in the time zone of whoever keeps the schedule. */
+  | { readonly kind: 'cron'; readonly expression: string; readonly jitterMs: number };
+
+export interface SmokeTest {
+  /** Relative to the recipe's folder. */
+  readonly path: string;
+  readonly code: string;
 }
 
 export interface RecipeSource {

@@ -46,5 +46,7 @@ describe('formatSize() and formatDuration()', () => {
       '1 TiB',
     ]);
     expect([12.4, 3400, 125_000].map(formatDuration)).toEqual(['12 ms', '3.4 s', '2 min 5 s']);
+    const hours = [1, 1.5, 23.99, 24, 36.5].map((hour) => formatDuration(hour * 3_600_000));
+    expect(hours).toEqual(['1 h', '1 h 30 min', '23 h 59 min', '1 d', '1 d 12 h']);
   });
 });

@@ -283,7 +283,7 @@ name: z
     ],
     [
       `name: x\n${BASE}constructor: 1`,
-      '3:1 E_RECIPE_KEY unknown key `constructor` (write one of `name`, `architectures`, `base`, `shared_objects`, `allow_missing`, `python`, `files`, `trim`, `sandbox`)',
+      '3:1 E_RECIPE_KEY unknown key `constructor` (write one of `name`, `architectures`, `base`, `shared_objects`, `allow_missing`, `python`, `files`, `trim`, `sandbox`, `refresh`)',
     ],
   ])('refuses %j with one error', (text, problem) => {
     expect(problemsOf(text)).toEqual([problem]);

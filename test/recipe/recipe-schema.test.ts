@@ -19,6 +19,7 @@ it('recipeKeys() gives the keys of each map', () => {
     'files',
     'trim',
     'sandbox',
+    'refresh',
   ]);
   expect(recipeKeys(['shared_objects', 0])).toEqual(['amd64', 'arm64']);
   expect(recipeKeys(['base', 'debian'])).toEqual(['suite', 'packages', 'mirror', 'components']);
