@@ -124,6 +124,7 @@ const EFFECT_FILES: readonly string[] = [
   'store/pack-writer.ts',
   'store/partial-file.ts',
   'store/put-image.ts',
+  'store/refresh-history.ts',
   'store/replace-file.ts',
   'store/rootfs-comparison.ts',
   'store/rootfs-folder.ts',

@@ -27,6 +27,7 @@ export interface ExportFlags {
 export function addImageVerbs(program: Command, run: Run): void {
   addGenerationVerbs(program, run);
   addRefreshVerb(program, run);
+  addHistoryVerb(program, run);
   addExportVerb(program, run);
 }
 
@@ -60,6 +61,16 @@ function addRefreshVerb(program: Command, run: Run): void {
       const { refreshVerb } = await import('./refresh-verb.ts');
       await run(flags, (context) => refreshVerb(context, recipe, flags));
     });
+}
+
+function addHistoryVerb(program: Command, run: Run): void {
+  addVerb(program, 'history <name> [number]', {
+    summary: 'tell what came of the refreshes of an image, or all of one of them',
+    example: 'history python 3',
+  }).action(async (name: string, number: string | undefined, flags: CommonFlags) => {
+    const { historyVerb } = await import('./history-verb.ts');
+    await run(flags, (context) => historyVerb(context, name, number));
+  });
 }
 
 function addExportVerb(program: Command, run: Run): void {

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { Json } from '../base/canonical-json.ts';
 import type { RefreshResult } from '../refresh/refresh-image.ts';
 import { reportJson, reportMarkdown, type ChangeReport } from '../refresh/change-report.ts';
 import { replaceFile } from '../store/replace-file.ts';
@@ -28,10 +29,11 @@ export async function refreshVerb(context: CommandContext, path: string, flags: 
       name: recipe.name,
       result: result.kind,
       changes: Object(reportJson(result.report)).architectures,
-      faults:
-        result.kind === 'kept'
-          ? result.faults.map(({ culprit, message }) => ({ culprit: culprit ?? null, message }))
+      generations:
+        result.kind === 'switched'
+          ? result.images.map(({ architecture, generation }) => ({ architecture, generation }))
           : [],
+      ...(result.kind === 'kept' ? keptJson(result) : { faults: [], culprits: [] }),
     },
   });
   if (result.kind === 'available') return AVAILABLE;
@@ -46,17 +48,32 @@ async function writeReport(path: string, report: ChangeReport): Promise<void> {
   await replaceFile(resolve(path), (temporary) => writeFile(temporary, text));
 }
 
+type Kept = Extract<RefreshResult, { readonly kind: 'kept' }>;
+
+function keptJson({ faults, culprits }: Kept): { readonly faults: Json; readonly culprits: Json } {
+  const told = faults.map(({ architecture, package: name, message }) => ({
+    architecture,
+    package: name ?? null,
+    message,
+  }));
+  return { faults: told, culprits };
+}
+
 function textOf(name: string, result: RefreshResult): string {
   if (result.kind === 'current') return `${name}: nothing new\n`;
   const changes = changesText(result.report);
   if (result.kind === 'available') return `${name}: there are updates\n${changes}`;
-  if (result.kind === 'switched') {
-    const generations = result.images.map(({ architecture, generation }) => `${architecture} generation ${generation}`);
-    return `${name}: ${generations.join(', ')} is current\n${changes}`;
-  }
-  const faults = result.faults.slice(0, MOST_FAULTS).map(({ message }) => `  ${message}\n`);
-  if (result.faults.length > MOST_FAULTS) faults.push(`  and ${result.faults.length - MOST_FAULTS} more\n`);
-  return `${name}: what served goes on serving, since in the new image\n${faults.join('')}of these changes\n${changes}`;
+  if (result.kind === 'kept')
+    return `${name}: stays as it is, since in the new image\n${keptText(result)}of these changes\n${changes}`;
+  const generations = result.images.map(({ architecture, generation }) => `${architecture} generation ${generation}`);
+  return `${name}: ${generations.join(', ')} is current\n${changes}`;
+}
+
+function keptText({ faults, culprits }: Kept): string {
+  const lines = faults.slice(0, MOST_FAULTS).map(({ architecture, message }) => `  ${architecture}: ${message}\n`);
+  const more = faults.length > MOST_FAULTS ? `  and ${faults.length - MOST_FAULTS} more\n` : '';
+  const packages = culprits.map((names) => names.join(' and ')).join('; ');
+  return `${lines.join('')}${more}${packages === '' ? '' : `because of the update of ${packages}\n`}`;
 }
 
 function changesText({ architectures }: ChangeReport): string {

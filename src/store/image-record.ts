@@ -6,7 +6,7 @@ import type { Json } from '../base/canonical-json.ts';
 import { digestFromHex, digestOf, hexOf, isDigest } from '../base/digest.ts';
 import type { Digest } from '../base/digest.ts';
 import { decodeEntries, encodeEntries } from './entry-rows.ts';
-import { listFrom, numberFrom, recordFrom, textFrom } from './json-shape.ts';
+import { jsonFrom, listFrom, numberFrom, recordFrom, textFrom } from './json-shape.ts';
 
 /** One generation: an image under a name, for one architecture. */
 export interface Image {
@@ -67,12 +67,4 @@ function digestFrom(value: unknown): Digest {
   const text = textFrom(value);
   if (!isDigest(text)) throw new Error('a digest is malformed');
   return text;
-}
-
-/** Makes the type of parsed JSON known, by taking it apart. */
-function jsonFrom(value: unknown): Json {
-  if (value === null || typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string')
-    return value;
-  if (Array.isArray(value)) return value.map(jsonFrom);
-  return Object.fromEntries(Object.entries(recordFrom(value)).map(([key, member]) => [key, jsonFrom(member)]));
 }

@@ -1,3 +1,4 @@
+import type { Json } from '../base/canonical-json.ts';
 import type { Digest } from '../base/digest.ts';
 
 /* Checks of parsed JSON that this program wrote itself: each gives the value in its type or throws a plain Error. */
@@ -25,6 +26,14 @@ export function textsFrom(value: unknown): readonly string[] {
 export function recordFrom(value: unknown): Readonly<Record<string, unknown>> {
   if (!isRecord(value)) throw new Error('an object is missing');
   return value;
+}
+
+/** Makes the type of parsed JSON known, by taking it apart. */
+export function jsonFrom(value: unknown): Json {
+  if (value === null || typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string')
+    return value;
+  if (Array.isArray(value)) return value.map(jsonFrom);
+  return Object.fromEntries(Object.entries(recordFrom(value)).map(([key, member]) => [key, jsonFrom(member)]));
 }
 
 /** A digest of its 64 hex digits. Their number alone is checked: ten thousand of these are read at once. */

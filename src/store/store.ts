@@ -23,6 +23,8 @@ const FOLDERS = {
   rootfs: 0o700,
   /** Roots for cells that cannot mount one, each with the files of a folder of `rootfs`. */
   slots: 0o700,
+  /** What is remembered of refreshes, a folder for each name. */
+  refreshes: 0o700,
   locks: 0o700,
   /** Entered by the unprivileged user who compiles bytecode. */
   tmp: 0o711,

@@ -1,5 +1,6 @@
 import { readdirSync, readlinkSync, rmSync, type Stats } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { digestFromHex, type Digest } from '../base/digest.ts';
 import type { Progress } from '../base/progress.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
@@ -7,6 +8,7 @@ import { verifyArtifact } from './artifacts.ts';
 import { parseImage, parseTree } from './image-record.ts';
 import { treePath } from './images.ts';
 import { findLeftovers } from './leftovers.ts';
+import { parseRefreshRecord } from './refresh-history.ts';
 import { compareFolder } from './rootfs-comparison.ts';
 import type { Store, StoreFolder } from './store.ts';
 import { faultsOf, statusOf, stray, type StoreFault, type StoreItem } from './store-fault.ts';
@@ -45,6 +47,7 @@ const CHECKS: Readonly<Record<StoreFolder, Check>> = {
   inputs: checkInputs,
   rootfs: checkRootfs,
   slots: async (item) => kindFault(item, 'folder', (status) => status.isDirectory()),
+  refreshes: checkHistory,
 };
 
 /**
@@ -103,6 +106,19 @@ async function checkInputs(item: StoreItem): Promise<readonly StoreFault[]> {
     });
     if (parseImage(text).inputsKey !== `sha256:${name}`) throw new Error(`leads to another image: ${target}`);
   });
+}
+
+/** What is remembered of the refreshes of one name. */
+async function checkHistory(item: StoreItem): Promise<readonly StoreFault[]> {
+  const fault = kindFault(item, 'folder', (status) => status.isDirectory());
+  if (fault.length > 0) return fault;
+  const faults: StoreFault[] = [];
+  for (const name of readdirSync(item.path)) {
+    const path = join(item.path, name);
+    if (!/^[1-9]\d{0,8}\.json$/.test(name)) faults.push(...stray({ path }));
+    else faults.push(...(await faultsOf(path, async () => void parseRefreshRecord(await readFile(path, 'utf8')))));
+  }
+  return faults;
 }
 
 const MOST_DIFFERENCES = 10;

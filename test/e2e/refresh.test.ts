@@ -1,18 +1,26 @@
 import { readFileSync } from 'node:fs';
 import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CANNOT_SANDBOX } from '../native/toy-cell.ts';
 import { rootcellar, workplace, type Workplace } from '../support/command.ts';
 import { startToyIndex, type ToyIndex } from '../support/toy-index.ts';
+import { startToyMachine, type ToyMachine } from '../support/toy-machine.ts';
 
+let machine: ToyMachine;
 let index: ToyIndex;
 let work: Workplace;
 let recipe: string;
-/** Another one for each test: the store is that of all of them, so that Debian's packages are unpacked once. */
+/** Another one for each test: the store is that of all of them, so that packages are unpacked once. */
 let name = '';
 const numbers = { next: 1 };
 
+beforeAll(async () => {
+  machine = await startToyMachine({});
+});
+afterAll(async () => {
+  await machine[Symbol.asyncDispose]();
+});
 beforeEach(async () => {
   index = await startToyIndex({
     wheels: [
@@ -27,9 +35,9 @@ beforeEach(async () => {
   numbers.next += 1;
   recipe = work.path('recipe');
   await mkdir(recipe);
-  await writeFile(join(recipe, 'recipe.yaml'), RECIPE.replace('NAME', name).replace('URL', index.url));
+  await writeFile(join(recipe, 'recipe.yaml'), recipeText(name));
   await writeFile(join(recipe, 'requirements.txt'), 'steady\nmoving\nlame\n');
-  const built = await rootcellar(['build', recipe]);
+  const built = await command('build', recipe);
   if (built.status !== 0) throw new Error(built.stderr);
 });
 afterEach(async () => {
@@ -37,20 +45,26 @@ afterEach(async () => {
   await work[Symbol.asyncDispose]();
 });
 
-const RECIPE = `name: NAME
+/** With a toy interpreter, which needs uv, or else Debian's, which is slower. */
+function recipeText(own: string): string {
+  const base = machine.hasUv
+    ? '{ suite: toysuite, packages: [toy-python] }'
+    : '{ suite: trixie, packages: [python3-minimal] }';
+  return `name: ${own}
 architectures: [${process.arch === 'x64' ? 'amd64' : 'arm64'}]
-base: { debian: { suite: trixie, packages: [python3-minimal] } }
-python: { requirements: requirements.txt, index_url: "URL" }
+base: { debian: ${base} }
+python: { requirements: requirements.txt, index_url: "${index.url}" }
 trim: [docs, locale, man]
 `;
+}
 
 function command(...words: readonly string[]): ReturnType<typeof rootcellar> {
-  return rootcellar(words);
+  return rootcellar(words, machine.hasUv ? { environment: machine.environment } : {});
 }
 
 async function served(): Promise<string> {
   const { stdout, stderr } = await command('run', name, '-q', '-c', 'import moving; print(moving.version)');
-  return `${stdout}${stderr}`.trim();
+  return stdout.trim() || stderr;
 }
 
 function lockfile(): string {
@@ -119,12 +133,13 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar refresh', () => {
     [
       'does not import',
       'raise RuntimeError("broken release")\n',
-      '`import moving` of moving: RuntimeError: broken release',
+      /`import moving` of moving: RuntimeError: broken release/,
     ],
-    ['ends the program', 'import os\nos._exit(0)\n', 'importing moving: ended the program (ok)'],
-    ['never ends', 'while True: pass\n', 'importing moving: ended the program (cpu_limit)'],
-    ['takes all memory', 'x = bytearray(2 ** 31)\nx = x + x\n', 'moving: ended the program (oom)'],
-    ['looks around', 'import os\nopen("/etc/shadow", "a")\n', 'moving: '],
+    ['ends the program', 'import os\nos._exit(0)\n', /importing moving: ended the program \(ok\)/],
+    // On a busy machine the limit of time may come first.
+    ['never ends', 'while True: pass\n', /importing moving: ended the program \((?:cpu_limit|timeout)\)/],
+    ['takes all memory', 'x = bytearray(2 ** 31)\nx = x + x\n', /moving: ended the program \(oom\)/],
+    ['looks around', 'import os\nopen("/etc/shadow", "a")\n', /moving: /],
   ])('keeps what serves where a release %s, and names it', async (_, code, fault) => {
     release('1.1', code);
     const before = lockfile();
@@ -133,13 +148,79 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar refresh', () => {
     const { refresh } = JSON.parse(kept.stdout);
     expect(refresh).toMatchObject({
       result: 'kept',
-      faults: [{ culprit: 'moving', message: expect.stringContaining(fault) }],
+      faults: [{ package: 'moving', message: expect.stringMatching(fault) }],
     });
     expect([lockfile(), await served(), await generations()]).toEqual([before, '1.0', ['1 current']]);
     // A better one is taken.
     release('1.2', 'version = "1.2"\n');
     expect((await command('refresh', recipe, '-q')).status).toBe(0);
     expect(await served()).toBe('1.2');
+  });
+
+  it('names the packages whose updates do it, by trying them apart', async () => {
+    // It shows in `steady`, which is as it was before: `moving` has taken away what it needs.
+    index.publish([
+      { name: 'steady', version: '1.1', files: { 'steady.py': 'import moving\nmoving.version\n' } },
+      { name: 'lame', version: '1.1', files: { 'lame.py': '' } },
+    ]);
+    release('1.1', 'other = 1\n');
+    index.publish([{ name: 'extra', version: '1.0' }]);
+    const kept = await command('refresh', recipe, '-q');
+    expect(kept.status).toBe(11);
+    expect(kept.stdout).toContain('because of the update of moving and steady\n');
+    expect(kept.stdout).toContain('`import steady` of steady: AttributeError');
+    const history = await command('history', name, '--json', '-q');
+    expect(JSON.parse(history.stdout).history.refreshes).toMatchObject([
+      { number: 1, result: 'kept', culprits: [['moving', 'steady']], generations: [] },
+    ]);
+    expect((await command('refresh', recipe, '-q', '--upgrade-package', 'lame')).status).toBe(0);
+    expect(await served()).toBe('1.0');
+  });
+
+  it('must pass the smoke test, in the cell of any run', async () => {
+    await appendFile(join(recipe, 'recipe.yaml'), 'refresh: { smoke_test: smoke.py }\n');
+    await writeFile(join(recipe, 'smoke.py'), 'import moving\nassert moving.version < "1.2", "too new"\n');
+    release('1.1', 'version = "1.1"\n');
+    expect((await command('refresh', recipe, '-q')).status).toBe(0);
+    release('1.2', 'version = "1.2"\n');
+    const kept = await command('refresh', recipe, '-q');
+    expect(kept.status).toBe(11);
+    expect(kept.stdout).toContain('smoke.py ended with status 1: AssertionError: too new\n');
+    expect(kept.stdout).toContain('because of the update of moving\n');
+    await writeFile(join(recipe, 'smoke.py'), 'open("/smoke", "w")\n');
+    expect((await command('refresh', recipe, '-q')).stdout).toContain('Read-only file system');
+    expect(await served()).toBe('1.1');
+    const { stdout } = await command('history', name, '-q');
+    expect(stdout.split('\n').map((line) => line.split(/ {2,}/).slice(3).join(' '))).toEqual([
+      'RESULT',
+      'kept because of moving',
+      'kept because of moving',
+      expect.stringMatching(/^switched \w+ generation 2$/),
+      '',
+    ]);
+    const one = await command('history', name, '2', '-q');
+    expect(one.stdout).toContain('refresh 2: kept');
+    expect(one.stdout).toContain('| pack: ');
+    expect((await command('history', name, '9')).status).toBe(2);
+    expect((await command('history', 'nothing')).stderr).toContain('error[E_IMAGE_NOT_FOUND]');
+  });
+
+  it('follows an edit of the recipe, and a lockfile that came from elsewhere', async () => {
+    await writeFile(join(recipe, 'requirements.txt'), 'steady\nmoving\n');
+    const edited = await command('refresh', recipe, '-q');
+    expect(edited.stdout).toMatch(/generation 2 is current\n {2}\w+ lame 1\.0 \(removed\)\n$/);
+    await appendFile(join(recipe, 'recipe.yaml'), 'sandbox: { limits: { processes: 7 } }\n');
+    expect((await command('refresh', recipe, '-q')).stdout).toMatch(/generation 3 is current\n$/);
+    const [before] = [lockfile()];
+    release('1.1', 'version = "1.1"\n');
+    expect((await command('lock', recipe, '--upgrade', '-q')).status).toBe(0);
+    expect(lockfile()).not.toBe(before);
+    expect((await command('refresh', recipe, '-q')).stdout).toMatch(/generation 4 is current\n$/);
+    expect(await served()).toBe('1.1');
+    // What was rolled back stays so until there is something new.
+    await command('rollback', name);
+    expect((await command('refresh', recipe, '-q')).stdout).toBe(`${name}: nothing new\n`);
+    expect(await served()).toBe('1.0');
   });
 
   it('takes what each program can import, though nothing could import all of it at once', async () => {
@@ -151,12 +232,13 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar refresh', () => {
   });
 
   it('tries with the network that the image has', async () => {
-    const code = 'import _socket\n_socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)\nversion = "1.1"\n';
+    // There is one where the network is the host's.
+    const code = 'open("/etc/resolv.conf").close()\nversion = "1.1"\n';
     release('1.1', code);
     expect((await command('refresh', recipe, '-q')).status).toBe(11);
     await appendFile(join(recipe, 'recipe.yaml'), 'sandbox: { network: host }\n');
     expect(await command('lock', recipe, '-q')).toMatchObject({ status: 0 });
-    expect(await command('build', recipe, '-q')).toMatchObject({ status: 0, stderr: '' });
+    expect(await command('build', recipe, '-q')).toMatchObject({ status: 0 });
     expect(await command('refresh', recipe, '-q')).toMatchObject({ status: 0 });
     expect(await served()).toBe('1.1');
   });
@@ -176,7 +258,7 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar refresh', () => {
     ['no place for the report', () => recipe, 'E_USAGE', ['--report', '/proc/self/report.md']],
   ])('refuses where there is %s', async (_, path, code, flags) => {
     await mkdir(work.path('other'));
-    await writeFile(work.path('other/recipe.yaml'), RECIPE.replace('NAME', 'other').replace('URL', index.url));
+    await writeFile(work.path('other/recipe.yaml'), recipeText('other'));
     await writeFile(work.path('other/requirements.txt'), 'steady\n');
     const ended = await command('refresh', path(), '-q', ...flags);
     expect(ended.status).toBe(code === 'E_USAGE' ? 2 : 1);

@@ -65,6 +65,46 @@ describe('changeReport()', () => {
   });
 });
 
+describe('a report of built images', () => {
+  const image = {
+    size: { before: 10 * 1024 ** 2, after: 9 * 1024 ** 2 },
+    libraries: ['libx.so.1'],
+    licences: [
+      { name: 'a', before: 'MIT', after: 'GPL-3.0-only' },
+      { name: 'b', before: undefined, after: 'unknown' },
+    ],
+    calls: ['io_uring_setup'],
+  };
+  const [changed] = changeReport(lock('wheel a 1.0'), lock('wheel a 2.0')).architectures;
+  if (changed === undefined) throw new Error('nothing has changed');
+
+  it('tells what else is new, to people and machines', () => {
+    const report = { name: 'toy', architectures: [{ ...changed, image }] };
+    expect(reportMarkdown(report).split('\n').slice(-5)).toEqual([
+      '- size: 10 MiB → 9 MiB (-1 MiB)',
+      '- new native libraries: libx.so.1',
+      '- licences: a: MIT → GPL-3.0-only; b (new): unknown',
+      String.raw`- system calls that were denied for the first time: io\_uring\_setup`,
+      '',
+    ]);
+    expect(Object(reportJson(report)).architectures[0].image).toEqual({
+      size: image.size,
+      native_libraries: image.libraries,
+      licences: [
+        { name: 'a', before: 'MIT', after: 'GPL-3.0-only' },
+        { name: 'b', before: null, after: 'unknown' },
+      ],
+      system_calls: image.calls,
+    });
+  });
+
+  it('says nothing of what stays', () => {
+    const same = { size: { before: 1024, after: 1024 }, libraries: [], licences: [], calls: [] };
+    const text = reportMarkdown({ name: 'toy', architectures: [{ ...changed, changes: [], image: same }] });
+    expect(text.split('\n').slice(4)).toEqual(['The same packages.', '', '- size: 1 KiB → 1 KiB (+0 B)', '']);
+  });
+});
+
 function answer(stdout: string, status: 'ok' | 'oom' = 'ok'): unknown {
   return importRows({ status, stdout });
 }

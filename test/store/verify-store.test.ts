@@ -93,6 +93,7 @@ describe('verifyStore()', () => {
       inputs: 2,
       rootfs: 2,
       slots: 0,
+      refreshes: 0,
     });
   });
 

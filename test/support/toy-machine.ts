@@ -95,6 +95,10 @@ async function writeRecipe(folder: string, recipe: ToyRecipe, index: ToyIndex): 
   return folder;
 }
 
+const SITE_CUSTOMIZE = `import sys
+sys.path += ["/usr/local/lib/python%d.%d/dist-packages" % sys.version_info[:2], "/usr/lib/python3/dist-packages"]
+`;
+
 /** This machine's interpreter under the names and in the places that Debian's packages have. */
 async function pythonDebs(): Promise<readonly ToyDeb[]> {
   const { root, interpreter, remove } = copyHostInterpreter();
@@ -108,6 +112,8 @@ async function pythonDebs(): Promise<readonly ToyDeb[]> {
       if (!path.endsWith('.py')) spawnSync('strip', ['--strip-debug', path]);
       files[placeOf(path, minor)] = { program: await readFile(path) };
     }
+    // It was made for another place, and finds its own modules only.
+    files[`usr/lib/python${minor}/sitecustomize.py`] = { program: Buffer.from(SITE_CUSTOMIZE) };
     const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
     const python = `python${minor}-minimal`;
     return [
