@@ -14,6 +14,7 @@ import { lacksCompiler } from './resolve/compiler-choice.ts';
 import type { Resolution } from './resolve/resolution.ts';
 import type { ResolverSettings, Upgrade } from './resolve/resolver-settings.ts';
 import type { WheelBuilder } from './resolve/wheel-builder.ts';
+import { artifactPath, storedSize } from './store/artifacts.ts';
 
 export interface LockRequest {
   readonly recipe: Recipe;
@@ -130,6 +131,7 @@ export async function resolverSettings(context: PipelineContext): Promise<Resolv
     hostArchitecture,
     cacheFolder: join(store.home, 'cache'),
     temporaryFolder: await store.temporaryPath(),
+    storedFile: (digest) => (storedSize(store, digest) === undefined ? undefined : artifactPath(store, digest)),
     now,
     signal,
     progress,

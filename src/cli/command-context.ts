@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { arch, geteuid } from 'node:process';
 import type { Architecture } from '../base/architecture.ts';
 import { parseArchitecture } from '../base/architecture.ts';
@@ -84,6 +85,8 @@ const SIGNAL_STATUS: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 
 /** The first signal asks for a clean stop; further ones are ignored, because the clean stop is under way. */
 function cancelOnSignals(): { signal: AbortSignal; status: () => number | undefined; release: () => void } {
   const controller = new AbortController();
+  // Each request of a resolver listens: Node would take a hundred of them for a leak, and say so on stderr.
+  setMaxListeners(0, controller.signal);
   let status: number | undefined;
   const onSignal = (name: string): void => {
     status ??= SIGNAL_STATUS[name];

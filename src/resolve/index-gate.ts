@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
-import { hexOf } from '../base/digest.ts';
+import { hexOf, type Digest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { normalName } from '../recipe/requirement-parts.ts';
 import type { Candidates } from './candidates.ts';
@@ -38,6 +38,8 @@ export interface GateOptions {
   readonly index: PackageIndex;
   /** Decides on the files of a project, or throws. */
   readonly judge: (project: string) => Promise<GatePage>;
+  /** Where a file is that need not be fetched to be read: most of what is locked is here. */
+  readonly storedFile?: ((digest: Digest) => string | undefined) | undefined;
 }
 
 export async function withIndexGate<T>(options: GateOptions, body: (gate: IndexGate) => Promise<T>): Promise<T> {
@@ -120,10 +122,16 @@ function fileJson(file: IndexFile, state: State): object {
     filename: file.file,
     url: `../../files/${number}/${encodeURIComponent(file.file)}`,
     hashes: file.digest === undefined ? {} : { sha256: hexOf(file.digest) },
+    // A file that is here is read itself, part by part, so that nothing is asked of the network for it.
     // Not by its older name too: pip 23.0 ends at one that is no text, https://github.com/pypa/pip/issues/12042.
-    'core-metadata': file.hasMetadata,
+    'core-metadata': file.hasMetadata && storedPath(file, state) === undefined,
     yanked: false,
   };
+}
+
+function storedPath({ url, digest }: IndexFile, { storedFile }: State): string | undefined {
+  if (url.startsWith('file:')) return fileURLToPath(url);
+  return digest === undefined ? undefined : storedFile?.(digest);
 }
 
 interface Wanted {
@@ -134,8 +142,9 @@ interface Wanted {
 
 async function answerFile(request: IncomingMessage, response: ServerResponse, wanted: Wanted): Promise<void> {
   const { file, isMetadata, state } = wanted;
-  if (file.url.startsWith('file:')) {
-    await answerLocal(fileURLToPath(file.url), request, response);
+  const path = isMetadata ? undefined : storedPath(file, state);
+  if (path !== undefined) {
+    await answerLocal(path, request, response);
     return;
   }
   const url = new URL(file.url);

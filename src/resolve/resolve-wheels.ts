@@ -58,6 +58,7 @@ const CONNECTIONS = 8;
  */
 export async function resolveWheels(request: WheelRequest, settings: ResolverSettings): Promise<WheelResolution> {
   const machine = await readMachineIndexes(settings);
+  const { storedFile } = settings;
   const uv = await uvVersion(settings);
   const lastResort = async (): Promise<string> =>
     await pipHelp({ settings, interpreter: await request.findInterpreter() });
@@ -65,7 +66,7 @@ export async function resolveWheels(request: WheelRequest, settings: ResolverSet
   return await withPackageIndex({ plan, machine, settings }, async (index) => {
     const work = prepare(request, { index, settings, plan });
     if (request.sources !== undefined) return await resolveBuilding({ ...work, sources: request.sources }, uv);
-    const resolution = await withIndexGate({ index, judge: (name) => judgeProject(name, work) }, (gate) =>
+    const resolution = await withIndexGate({ index, judge: (name) => judgeProject(name, work), storedFile }, (gate) =>
       resolveAt(gate, work, { uv, finish: () => Promise.resolve(new Map()) }),
     );
     if (resolution === undefined) throw new Error('unreachable: a resolution without an end');
@@ -91,7 +92,10 @@ async function resolveBuilding(
       index,
       folder,
       judge: (name) => judgeProject(name, whole),
-      resolve: (judge, finish) => withIndexGate({ index, judge }, (gate) => resolveAt(gate, whole, { uv, finish })),
+      resolve: (judge, finish) =>
+        withIndexGate({ index, judge, storedFile: settings.storedFile }, (gate) =>
+          resolveAt(gate, whole, { uv, finish }),
+        ),
     });
   });
 }

@@ -1,4 +1,5 @@
 import type { Architecture } from '../base/architecture.ts';
+import type { Digest } from '../base/digest.ts';
 import type { Progress } from '../base/progress.ts';
 
 /** What a resolver may know of this machine. Clock and environment are arguments. */
@@ -11,6 +12,8 @@ export interface ResolverSettings {
   readonly cacheFolder: string;
   /** For folders that live as long as one resolve. */
   readonly temporaryFolder: string;
+  /** Path of a file that has this digest and is here already; undefined: there is none. */
+  readonly storedFile?: ((digest: Digest) => string | undefined) | undefined;
   /** Seconds since 1970. */
   readonly now: number;
   readonly signal?: AbortSignal | undefined;
