@@ -1,13 +1,13 @@
 #define _GNU_SOURCE
 #include "family.h"
 #include "inside.h"
+#include "packet.h"
 #include "place.h"
 #include "system.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -17,29 +17,15 @@
 void inside_tell(int link, const struct message *message,
 		 const int *descriptors, size_t count)
 {
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(HANDED_OVER * sizeof(int))];
-	} control;
-	struct iovec bytes = {
-		.iov_base = (void *)(uintptr_t)message,
-		.iov_len = sizeof(*message),
-	};
-	struct msghdr packet = { .msg_iov = &bytes, .msg_iovlen = 1 };
+	struct pollfd room = { link, POLLOUT, 0 };
 
-	memset(&control, 0, sizeof(control));
-	if (count > 0) {
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(&control.header), descriptors,
-		       count * sizeof(int));
-		packet.msg_control = &control;
-		packet.msg_controllen = CMSG_SPACE(count * sizeof(int));
+	/* Its children may end faster than the keeper reads. */
+	while (packet_send(link, message, sizeof(*message), descriptors,
+			   count) < 0) {
+		/* Without a keeper there is nobody to run for. */
+		if (errno != EAGAIN || poll(&room, 1, -1) < 0)
+			_exit(1);
 	}
-	/* Without a keeper there is nobody to run for. */
-	if (sendmsg(link, &packet, MSG_NOSIGNAL) < 0)
-		_exit(1);
 }
 
 /* The keeper answers by killing the whole cell. */

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "../keeper.c"
+#include "../packet.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -28,30 +29,6 @@ static int count_open(void)
 	for (int i = 0; i < DESCRIPTORS; i++)
 		count += fcntl(i, F_GETFD) >= 0;
 	return count;
-}
-
-static void send_packet(int link, const unsigned char *bytes, size_t length,
-			size_t count)
-{
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))];
-	} control;
-	struct iovec part = { (void *)(uintptr_t)bytes, length };
-	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1 };
-	int descriptors[MOST_DESCRIPTORS] = { 0 };
-
-	memset(&control, 0, sizeof(control));
-	if (count > 0) {
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(&control.header), descriptors,
-		       count * sizeof(int));
-		packet.msg_control = &control;
-		packet.msg_controllen = CMSG_SPACE(count * sizeof(int));
-	}
-	must(sendmsg(link, &packet, MSG_NOSIGNAL) == (ssize_t)length);
 }
 
 /* A run goes on after one packet only, the first, with all descriptors. */
@@ -121,6 +98,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t length)
 {
 	static struct plan plan = { .directories = { "/nowhere" } };
 	static struct keeper keeper;
+	static const int descriptors[MOST_DESCRIPTORS];
 	enum phase phase;
 	int link[2], before;
 
@@ -133,8 +111,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t length)
 	begin(&keeper, &plan, phase);
 	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) == 0);
 	keeper.link = link[0];
-	send_packet(link[1], bytes + 1, length - 1,
-		    (bytes[0] & 15) % (MOST_DESCRIPTORS + 1));
+	must(packet_send(link[1], bytes + 1, length - 1, descriptors,
+			 (bytes[0] & 15) % (MOST_DESCRIPTORS + 1)) == 0);
 	hear_init(&keeper);
 	check_state(&keeper, phase, length - 1);
 	close_kept(&keeper);

@@ -7,19 +7,22 @@ import type { RefusalReason } from './egress-rules.ts';
 /** `cold`: the cell was made for the run; `warm`: it was there, and waited; `forked`: it was made of one that waits, by fork(2). */
 export type StartKind = 'cold' | 'warm' | 'forked';
 
-export type RunStatus =
-  | 'ok'
-  | 'error'
-  | 'signal'
-  | 'denied'
-  | 'timeout'
-  | 'cpu_limit'
-  | 'oom'
-  | 'output_limit'
-  | 'disk_limit'
-  | 'cancelled'
-  | 'rejected'
-  | 'internal';
+export const RUN_STATUSES = [
+  'ok',
+  'error',
+  'signal',
+  'denied',
+  'timeout',
+  'cpu_limit',
+  'oom',
+  'output_limit',
+  'disk_limit',
+  'cancelled',
+  'rejected',
+  'internal',
+] as const;
+
+export type RunStatus = (typeof RUN_STATUSES)[number];
 
 /** What a run tells. Written as JSON in exactly this shape; keys are snake_case because the report is a format. */
 export interface RunReport {

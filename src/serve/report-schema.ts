@@ -1,7 +1,15 @@
 import { z } from 'zod';
 import type { Digest } from '../base/digest.ts';
 import { TIERS, type Limits } from '../recipe/recipe.ts';
-import type { DeniedCall, RunEvent, RunReport, RunStatus, StartKind, TakenFile } from '../run/run-report.ts';
+import {
+  RUN_STATUSES,
+  type DeniedCall,
+  type RunEvent,
+  type RunReport,
+  type RunStatus,
+  type StartKind,
+  type TakenFile,
+} from '../run/run-report.ts';
 
 /** A `RunReport` for the OpenAPI document; the compiler holds it to that type. */
 export function runReportSchema(): z.ZodType<RunReport> {
@@ -32,20 +40,7 @@ export function runReportSchema(): z.ZodType<RunReport> {
 }
 
 export function statusSchema(): z.ZodType<RunStatus> {
-  return z.enum([
-    'ok',
-    'error',
-    'signal',
-    'denied',
-    'timeout',
-    'cpu_limit',
-    'oom',
-    'output_limit',
-    'disk_limit',
-    'cancelled',
-    'rejected',
-    'internal',
-  ]);
+  return z.enum(RUN_STATUSES);
 }
 
 export function startSchema(): z.ZodType<StartKind> {

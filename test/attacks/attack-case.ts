@@ -3,24 +3,10 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { ARCHITECTURES, type Architecture } from '../../src/base/architecture.ts';
-import type { Tier } from '../../src/recipe/recipe.ts';
+import { TIERS, type Tier } from '../../src/recipe/recipe.ts';
 import { PROFILES } from '../../src/run/profiles.ts';
+import { RUN_STATUSES } from '../../src/run/run-report.ts';
 import { syscallName, highestSyscall } from '../../src/run/syscall-tables.ts';
-
-const STATUSES = [
-  'ok',
-  'error',
-  'signal',
-  'denied',
-  'timeout',
-  'cpu_limit',
-  'oom',
-  'output_limit',
-  'disk_limit',
-  'cancelled',
-  'rejected',
-  'internal',
-] as const;
 
 const EVENTS = [
   'oom_kill',
@@ -36,8 +22,6 @@ const EVENTS = [
   'network_contacted',
   'network_uncounted',
 ] as const;
-
-const TIERS = ['A', 'B', 'C', 'D'] as const;
 
 const EVENT_LIST = z.array(z.enum(EVENTS));
 
@@ -71,7 +55,7 @@ export type Layer = (typeof LAYERS)[number];
 const STOPPERS = z.enum([...LAYERS, 'several', 'nothing']);
 
 const OUTCOME = z.strictObject({
-  status: z.union([z.enum(STATUSES), z.array(z.enum(STATUSES))]),
+  status: z.union([z.enum(RUN_STATUSES), z.array(z.enum(RUN_STATUSES))]),
   exitCode: z.number().int().optional(),
   signal: z.string().optional(),
   /** All of them, but for denied system calls. None where it is missing. */
