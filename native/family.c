@@ -67,7 +67,7 @@ int family_measure(pid_t ancestor, struct family_use *use)
 		use->memory += one.memory;
 		use->processor += one.processor;
 		use->tasks += one.threads;
-		use->processes++;
+		use->processes += !one.is_dead;
 	}
 	return 0;
 }

@@ -14,7 +14,7 @@ struct family_use {
 	uint64_t memory;	/* bytes that belong to them alone */
 	uint64_t processor;	/* ns; with children that were waited for */
 	uint64_t tasks;		/* processes and threads */
-	size_t processes;
+	size_t processes;	/* that are alive */
 };
 
 /*

@@ -273,6 +273,8 @@ static const struct step_row steps[] = {
 	{ STEP_NO_NEW_PRIVILEGES, forbid_new_privileges, TIERS_ALL, ROLES_MAIN },
 	{ STEP_DIRECTORY, enter_directory, TIERS_ALL, ROLES_MAIN },
 	{ STEP_LANDLOCK, confine_by_landlock, TIERS_ALL, ROLE_CELL },
+	{ STEP_LANDLOCK, landlock_confine_network, TIERS_ALL,
+	  ROLE_ZYGOTE },
 	{ STEP_FILTER, load_filter, TIERS_ALL, ROLES_MAIN },
 };
 

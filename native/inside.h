@@ -179,5 +179,10 @@ int landlock_confine(const struct inside *inside);
 /* The same as a descriptor, for whoever is to be confined: -1 and no error
  * where the kernel has no Landlock.  0, or -1 and errno. */
 int landlock_prepare(const struct inside *inside, int *ruleset);
+/*
+ * A zygote: what it forks lives among other files, and is handed their rules;
+ * of ports, and of what has a name in the network, it has no more than they.
+ */
+step_function landlock_confine_network;
 
 #endif

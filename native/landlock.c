@@ -67,10 +67,10 @@ static uint64_t net_rights(int version, const struct plan *plan)
 		NET_BIND_TCP : NET_BIND_TCP | NET_CONNECT_TCP;
 }
 
-static int make_ruleset(int version, const struct plan *plan)
+static int make_ruleset(int version, const struct plan *plan, uint64_t fs)
 {
 	struct ruleset_attributes attributes = {
-		.fs = fs_rights(version),
+		.fs = fs,
 		.net = net_rights(version, plan),
 		.scope = version >= 6 ? SCOPE_ALL_6 : 0,
 	};
@@ -170,7 +170,8 @@ static int fill_ruleset(const struct inside *inside, int version)
 	uint64_t tmp = fs_rights(version) &
 		       ~(FS_MAKE_CHAR | FS_MAKE_BLOCK |
 			 (inside->plan->executable_tmp ? 0 : FS_EXECUTE));
-	int ruleset = make_ruleset(version, inside->plan), answer;
+	int ruleset = make_ruleset(version, inside->plan, fs_rights(version));
+	int answer;
 
 	if (ruleset < 0)
 		return -1;
@@ -196,9 +197,17 @@ int landlock_prepare(const struct inside *inside, int *ruleset)
 	return *ruleset < 0 ? -1 : 0;
 }
 
+static int restrict_self(int ruleset)
+{
+	long answer = syscall(SYS_landlock_restrict_self, ruleset, 0);
+
+	system_close(ruleset);
+	return (int)answer;
+}
+
 int landlock_confine(const struct inside *inside)
 {
-	int version = landlock_version(), ruleset, answer;
+	int version = landlock_version(), ruleset;
 
 	if (version == 0 && inside->plan->tier != TIER_D)
 		return 0;
@@ -206,7 +215,15 @@ int landlock_confine(const struct inside *inside)
 	ruleset = fill_ruleset(inside, version);
 	if (ruleset < 0)
 		return -1;
-	answer = (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
-	system_close(ruleset);
-	return answer < 0 ? -1 : version;
+	return restrict_self(ruleset) < 0 ? -1 : version;
+}
+
+int landlock_confine_network(struct inside *inside)
+{
+	int version = landlock_version(), ruleset;
+
+	if (net_rights(version, inside->plan) == 0)
+		return 0;
+	ruleset = make_ruleset(version, inside->plan, 0);
+	return ruleset < 0 ? -1 : restrict_self(ruleset);
 }

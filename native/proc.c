@@ -176,6 +176,13 @@ static uint64_t row_of(const char *status, const char *key)
 	return row == NULL ? 0 : strtoull(row + strlen(key), NULL, 10) * 1024;
 }
 
+/* The first thread of a process may end before the others: proc_pid_stat(5). */
+static bool is_dead(const char *state, uint64_t threads)
+{
+	return state != NULL && (*state == 'Z' || *state == 'X') &&
+	       threads <= 1;
+}
+
 int proc_measure(pid_t pid, struct proc_use *use)
 {
 	long per_second = sysconf(_SC_CLK_TCK), page = sysconf(_SC_PAGESIZE);
@@ -195,6 +202,7 @@ int proc_measure(pid_t pid, struct proc_use *use)
 					    (uint64_t)per_second),
 		.threads = threads == NULL ? 1 : strtoull(threads, NULL, 10),
 	};
+	use->is_dead = is_dead(field_of(stat, FIELD_STATE), use->threads);
 	return 0;
 }
 

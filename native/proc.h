@@ -11,6 +11,7 @@ struct proc_use {
 	uint64_t memory;	/* bytes: its own, shared without a file, tables */
 	uint64_t processor;	/* ns, with children that it waited for */
 	uint64_t threads;
+	bool is_dead;		/* and not yet waited for */
 };
 
 typedef void proc_number(int64_t number, void *context);

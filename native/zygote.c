@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "zygote.h"
 
+#include "family.h"
 #include "keeper.h"
 #include "proc.h"
 #include "scrutiny.h"
@@ -15,11 +16,15 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PLANS_LARGEST (1u << 20)
 /* Above all that a keeper has, so that all else can be closed at once. */
 #define KEPT 64
+/* How long processes of a zygote may take to end: a fifth of a second. */
+#define ENDING_PAUSE_NS 2000000
+#define ENDING_PAUSES 100
 
 static unsigned char plans[PLANS_LARGEST];
 static size_t plans_length;
@@ -263,6 +268,27 @@ void zygote_reap(struct keeper *keeper)
 		keeper_end(keeper, CAUSE_NONE);
 }
 
+/*
+ * Besides the first process of its cell; there are no berths yet.  What its
+ * imports have started and waited for may still be about to end: vfork(2)
+ * goes on before that.
+ */
+static bool is_alone(const struct keeper *keeper)
+{
+	static const struct timespec pause = { .tv_nsec = ENDING_PAUSE_NS };
+	struct family_use use;
+
+	for (int i = 0; i < ENDING_PAUSES; i++) {
+		if (family_measure(keeper->init_pid, &use) < 0)
+			return false;
+		if (use.processes == 1)
+			return true;
+		if (nanosleep(&pause, NULL) < 0 && errno != EINTR)
+			return false;
+	}
+	return false;
+}
+
 /* A zygote's own user may look at it; what it forks hides from all but root. */
 const char *zygote_anomaly(const struct keeper *keeper)
 {
@@ -273,6 +299,8 @@ const char *zygote_anomaly(const struct keeper *keeper)
 
 	if (role_of(plan) == ROLE_CELL)
 		return NULL;
+	if (plan->is_zygote && !is_alone(keeper))
+		return "processes";
 	return scrutiny_anomaly(keeper->main_pidfd, uid, known,
 			    sizeof(known) / sizeof(known[0]));
 }

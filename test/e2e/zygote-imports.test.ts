@@ -32,11 +32,8 @@ const REFUSED: Readonly<
   leaves: { failure: 'cannot be had (its program ended)', start: 'cold' },
   fails: { failure: 'cannot be had (its program ended)', start: 'cold' },
   fills_memory: { failure: 'cannot be had (its program ended)', start: 'cold' },
-  // By what these are noticed first is a matter of moments.
-  forks_without_end: {
-    failure: /has forked nothing \(the step `main` failed\)|its cell did not come to be/,
-    start: 'warm',
-  },
+  forks_without_end: { failure: 'cannot be had (processes)', start: 'warm' },
+  // By what it is noticed first is a matter of moments.
   ends_when_asked: {
     failure: /has forked nothing \(the step `main` failed\)|its cell did not come to be|\(unreadable\)/,
     start: 'warm',
