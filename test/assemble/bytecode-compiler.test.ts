@@ -9,6 +9,7 @@ import { digestOf } from '../../src/base/digest.ts';
 import { treeOf } from './elf-trees.ts';
 import { copyHostInterpreter, HAS_PYTHON } from './host-interpreter.ts';
 import type { HostInterpreter } from './host-interpreter.ts';
+import { skipWithout } from '../support/skip-without.ts';
 
 const FOLDER = 'usr/lib/python3/dist-packages';
 
@@ -25,7 +26,7 @@ function moduleText(index: number): string {
   ].join('\n');
 }
 
-describe.skipIf(!HAS_PYTHON)('compileBytecode() (skipped without python3)', () => {
+describe.skipIf(skipWithout('python3', HAS_PYTHON))('compileBytecode() (skipped without python3)', () => {
   const host = HAS_PYTHON ? copyHostInterpreter() : undefined;
   afterAll(() => host?.remove());
 

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import glob from 'fast-glob';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseElf } from '../../src/assemble/elf-reader.ts';
 import { RootcellarError } from '../../src/base/rootcellar-error.ts';
 import { elfFile } from './elf-files.ts';
+import { skipWithoutPrograms } from '../support/skip-without.ts';
 
 describe('parseElf()', () => {
   it.each([
@@ -164,7 +165,7 @@ const LIBRARIES = glob
   .filter((_, index) => index % 7 === 0)
   .slice(0, 60);
 
-describe.skipIf(!existsSync('/usr/bin/readelf'))('parseElf() against readelf (skipped without binutils)', () => {
+describe.skipIf(skipWithoutPrograms('readelf'))('parseElf() against readelf (skipped without binutils)', () => {
   it.each(LIBRARIES)('agrees on %s', (path) => {
     const facts = parseElf(readFileSync(path));
     const ours = facts && {

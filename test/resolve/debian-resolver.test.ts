@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { readMachineApt, withAptRoot, type AptRoot } from '../../src/resolve/apt
 import { resolveDebian, type DebianResolution } from '../../src/resolve/debian-resolver.ts';
 import { parseSourcesFile } from '../../src/resolve/debian-sources.ts';
 import { startToyArchive } from '../support/toy-archive.ts';
+import { skipWithoutPrograms } from '../support/skip-without.ts';
 
 /** Resolves `app`; what `change` returns takes the place of the Packages file right before apt's answer to `command`. */
 async function resolveWithChange(command: string, change: (text: string) => string): Promise<DebianResolution> {
@@ -38,9 +38,9 @@ async function changeIndex(root: AptRoot, change: (text: string) => string): Pro
   await writeFile(join(lists, name), change(await readFile(join(lists, name), 'utf8')));
 }
 
-const hasTools = ['apt-get', 'dpkg-deb', 'gpg'].every((tool) => spawnSync(tool, ['--version']).status === 0);
+const SKIP = skipWithoutPrograms('apt-get', 'dpkg-deb', 'gpg');
 
-describe.skipIf(!hasTools)('resolveDebian() checks the chain again', { timeout: 60_000 }, () => {
+describe.skipIf(SKIP)('resolveDebian() checks the chain again', { timeout: 60_000 }, () => {
   it('takes an index that is what was signed', async () => {
     const { debs, indexes } = await resolveWithChange('indextargets', (text) => text);
     expect(debs.map(({ name }) => name)).toEqual(['app']);

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -8,6 +7,7 @@ import type { Resolution } from '../../src/resolve/resolution.ts';
 import type { ToyDeb } from '../support/toy-archive.ts';
 import { startToyIndex } from '../support/toy-index.ts';
 import { toyMachine as toyMachineOf, type Machine } from './toy-machine.ts';
+import { skipWithoutPrograms } from '../support/skip-without.ts';
 
 const DEBS: readonly ToyDeb[] = [
   { name: 'app', version: '1:1.0-1', architecture: 'amd64', fields: { Depends: 'libone (>= 1), awk' } },
@@ -54,9 +54,9 @@ function versionOfLibone({ targets }: Resolution): string | undefined {
   return targets.get('amd64')?.debs.find(({ name }) => name === 'libone')?.version;
 }
 
-const hasTools = ['apt-get', 'dpkg-deb', 'gpg'].every((tool) => spawnSync(tool, ['--version']).status === 0);
+const SKIP = skipWithoutPrograms('apt-get', 'dpkg-deb', 'gpg');
 
-describe.skipIf(!hasTools)('resolveRecipe() from a toy archive', { timeout: 60_000 }, () => {
+describe.skipIf(SKIP)('resolveRecipe() from a toy archive', { timeout: 60_000 }, () => {
   it('gives exact packages with their closure, and the signed index', async () => {
     await using machine = await toyMachine();
     const { epoch, resolvers, targets } = await machine.resolve();
@@ -256,7 +256,7 @@ describe.skipIf(!hasTools)('resolveRecipe() from a toy archive', { timeout: 60_0
   });
 });
 
-describe.skipIf(!hasTools)('locateArtifacts()', { timeout: 60_000 }, () => {
+describe.skipIf(SKIP)('locateArtifacts()', { timeout: 60_000 }, () => {
   it('finds packages in the machine’s archives, percent-encoded', async () => {
     await using machine = await toyMachine();
     const debs = (await machine.resolve()).targets.get('amd64')?.debs ?? [];

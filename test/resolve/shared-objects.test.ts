@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import { libraryPaths } from '../../src/resolve/deb-files.ts';
 import { candidatePackages } from '../../src/resolve/library-packages.ts';
 import { resolveRecipe, type ResolveRequest } from '../../src/resolve/resolve-recipe.ts';
 import { startToyArchive, type ToyArchive, type ToyDeb } from '../support/toy-archive.ts';
+import { skipWithoutPrograms } from '../support/skip-without.ts';
 
 const AMD64 = 'usr/lib/x86_64-linux-gnu';
 const ARM64 = 'usr/lib/aarch64-linux-gnu';
@@ -85,9 +85,9 @@ async function problemsOf(resolving: Promise<unknown>): Promise<readonly string[
   return error.problems.map(({ code, message, hint }) => `${code} ${message} (${hint ?? ''})`);
 }
 
-const hasTools = ['apt-get', 'dpkg-deb', 'gpg'].every((tool) => spawnSync(tool, ['--version']).status === 0);
+const SKIP = skipWithoutPrograms('apt-get', 'dpkg-deb', 'gpg');
 
-describe.skipIf(!hasTools)('shared objects from a toy archive', { timeout: 60_000 }, () => {
+describe.skipIf(SKIP)('shared objects from a toy archive', { timeout: 60_000 }, () => {
   it('locks the package that Debian’s naming rules give, with what it needs, and asks for no index', async () => {
     await using machine = await toyMachine({ contents: false });
     const target = (await machine.resolve({ amd64: ['libone.so.1'] })).targets.get('amd64');

@@ -10,7 +10,8 @@ import { decodeFilter, returnedAction, simulateFilter } from '../../src/run/filt
 import { compilePolicy, withoutListener, type SyscallPolicy } from '../../src/run/policy.ts';
 import { errnoNumber } from '../../src/run/syscall-rule.ts';
 import { syscallNames, syscallNumber } from '../../src/run/syscall-tables.ts';
-import { compileProgram, removeTemporaryFolders, skipWithout, temporaryFolder } from './policy-cases.ts';
+import { compileProgram, removeTemporaryFolders, temporaryFolder } from './policy-cases.ts';
+import { skipWithout } from '../support/skip-without.ts';
 
 // Thousands of simulated calls, or processes: slow where others use the machine too.
 vi.setConfig({ testTimeout: 60_000 });

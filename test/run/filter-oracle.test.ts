@@ -6,7 +6,8 @@ import { compileFilter } from '../../src/run/filter-compiler.ts';
 import { decodeFilter, returnedAction, simulateFilter, type SyscallData } from '../../src/run/filter-simulator.ts';
 import { compilePolicy, type SyscallPolicy } from '../../src/run/policy.ts';
 import { compileWithLibseccomp, decodeTheirs, expressible, ORACLE } from './libseccomp.ts';
-import { boundaryCalls, NUMBERS, policies, removeTemporaryFolders, skipWithout } from './policy-cases.ts';
+import { boundaryCalls, NUMBERS, policies, removeTemporaryFolders } from './policy-cases.ts';
+import { skipWithout } from '../support/skip-without.ts';
 
 // Thousands of simulated calls, or processes: slow where others use the machine too.
 vi.setConfig({ testTimeout: 60_000 });

@@ -120,14 +120,6 @@ export function policies(architecture: Architecture, calls: number): fc.Arbitrar
     }));
 }
 
-/** Whether to go on without something that this machine lacks. Says so loudly; an error where the sandbox must work. */
-export function skipWithout(what: string, present: boolean): boolean {
-  if (present) return false;
-  if (process.env['SANDBOX_MUST_WORK'] === '1') throw new Error(`SANDBOX_MUST_WORK=1, but there is no ${what}`);
-  console.warn(`SKIPPED for want of ${what}`);
-  return true;
-}
-
 /** Compiles `test/native/programs/NAME.c` into a new folder; undefined when that cannot be done here. */
 export function compileProgram(name: string, libraries: readonly string[] = []): string | undefined {
   const program = join(temporaryFolder(), name);

@@ -8,7 +8,7 @@ import {
   syscallNumber,
   type SyscallAbi,
 } from '../../src/run/syscall-tables.ts';
-import { skipWithout } from './policy-cases.ts';
+import { skipWithout } from '../support/skip-without.ts';
 
 describe('syscallNumber()', () => {
   it.each([

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CANNOT_SANDBOX } from '../native/toy-cell.ts';
 import { KEY, NODE, toyCellar, toyService, type ToyCellar, type ToyService } from '../support/toy-service.ts';
+import { skipWithout } from '../support/skip-without.ts';
 
 let cellar: ToyCellar;
 let toy: ToyService;
@@ -158,6 +159,8 @@ describe('requests that cannot be run', () => {
   });
 });
 
+const WITHOUT_NODE = skipWithout('Node.js of the system', NODE !== undefined);
+
 describe.skipIf(CANNOT_SANDBOX)('runs', () => {
   it('answer with all members of both generations, escaped as Go does', async () => {
     const code = `import sys; sys.stdout.write('<a & b>\\u2028é\\x7f"\\\\/\\t\\b'); sys.stderr.write('noted')`;
@@ -261,7 +264,7 @@ describe.skipIf(CANNOT_SANDBOX)('runs', () => {
     }
   });
 
-  it.skipIf(NODE === undefined)('of Node.js have its profile, and end with 1 by an exception', async () => {
+  it.skipIf(WITHOUT_NODE)('of Node.js have its profile, and end with 1 by an exception', async () => {
     const work =
       'output = require("node:crypto").createHash("md5").update("").digest("hex"); setTimeout(() => console.log(output), 5)';
     expect(await nodejs(work)).toEqual(
@@ -334,7 +337,7 @@ console.log(result)
     expect(await asDify(old, client)).toBe('Dear Zoë <b>,');
   });
 
-  it.skipIf(NODE === undefined).each(Object.keys(WRITINGS))('the JavaScript node, by %s', async (client) => {
+  it.skipIf(WITHOUT_NODE).each(Object.keys(WRITINGS))('the JavaScript node, by %s', async (client) => {
     const body = { language: 'nodejs', code: scriptNode, preload: '', enable_network: true };
     expect(JSON.parse(await asDify(body, client))).toEqual({ greeting: 'Hello Zoë' });
   });

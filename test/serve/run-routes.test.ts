@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunAnswer, StreamedOutput } from '../../src/serve/run-body.ts';
 import { CANNOT_SANDBOX } from '../native/toy-cell.ts';
 import { KEY, NODE, toyCellar, toyService, type ToyCellar, type ToyService } from '../support/toy-service.ts';
+import { skipWithout } from '../support/skip-without.ts';
 
 let cellar: ToyCellar;
 let toy: ToyService;
@@ -125,18 +126,21 @@ describe.skipIf(CANNOT_SANDBOX)('POST /v1/run', () => {
     expect((await answer({ main: 'app/main.py', files, args: ['a'] })).report.stdout).toBe("__main__ 1 ['a']\n");
   });
 
-  it.skipIf(NODE === undefined)('runs JavaScript of both kinds, by its ending', async () => {
-    const modules = {
-      'main.mjs': 'import { x } from "./x.mjs"; console.log(await x)',
-      'x.mjs': 'export const x = Promise.resolve(3)',
-    };
-    expect((await answer({ main: 'main.mjs', files: modules })).report.stdout).toBe('3\n');
-    const common = { 'a/main.js': 'console.log(require("./y").y, process.argv.slice(2))', 'a/y.js': 'exports.y = 4' };
-    expect((await answer({ main: 'a/main.js', files: common, args: ['b'] })).report.stdout).toBe("4 [ 'b' ]\n");
-    const { report } = await answer({ language: 'nodejs', code: 'console.log(5)' });
-    // The image's own profile is Python's, by which Node.js is denied some of what it tries.
-    expect([report.stdout, report.denied]).toEqual(['5\n', []]);
-  });
+  it.skipIf(skipWithout('Node.js of the system', NODE !== undefined))(
+    'runs JavaScript of both kinds, by its ending',
+    async () => {
+      const modules = {
+        'main.mjs': 'import { x } from "./x.mjs"; console.log(await x)',
+        'x.mjs': 'export const x = Promise.resolve(3)',
+      };
+      expect((await answer({ main: 'main.mjs', files: modules })).report.stdout).toBe('3\n');
+      const common = { 'a/main.js': 'console.log(require("./y").y, process.argv.slice(2))', 'a/y.js': 'exports.y = 4' };
+      expect((await answer({ main: 'a/main.js', files: common, args: ['b'] })).report.stdout).toBe("4 [ 'b' ]\n");
+      const { report } = await answer({ language: 'nodejs', code: 'console.log(5)' });
+      // The image's own profile is Python's, by which Node.js is denied some of what it tries.
+      expect([report.stdout, report.denied]).toEqual(['5\n', []]);
+    },
+  );
 
   it('takes limits up to what the service allows', async () => {
     const { report } = await answer({ code: 'print(1)', limits: { memory: '64MiB', wall: '15s' } });
