@@ -89,7 +89,9 @@ export function recipeSchema(vocabulary: SyscallVocabulary): z.ZodType<RecipeDoc
 
 /** The JSON Schema by which editors complete and check a recipe. */
 export function recipeJsonSchema(): Json {
-  const schema = z.toJSONSchema(recipeSchema({ profiles: [], groups: [], syscalls: [] }), { io: 'input' });
+  const schema = z.toJSONSchema(recipeSchema({ profiles: [], groups: [], syscalls: [] }), {
+    io: 'input',
+  });
   const plain: unknown = JSON.parse(JSON.stringify({ ...schema, title: 'Rootcellar recipe' }));
   return z.json().parse(plain);
 }

@@ -3,8 +3,9 @@ import { closestWord } from '../base/closest-word.ts';
 import { quotedWord } from './quoted-value.ts';
 import { leaf, mustBe } from './recipe-values.ts';
 import type { Fault } from './recipe-values.ts';
-import type { SyscallVocabulary } from './syscall-vocabulary.ts';
+import { nameHint, type SyscallVocabulary } from './syscall-vocabulary.ts';
 
+const ANY_NAME = 'write the name of the system call, such as `sched_setaffinity`';
 const RULE = /^@?[a-z_][a-z0-9_-]{0,63}$/;
 
 export function profileName(vocabulary: SyscallVocabulary): z.ZodType<string> {
@@ -28,7 +29,7 @@ export function ruleName(vocabulary: SyscallVocabulary): z.ZodType<string> {
     if (typeof input === 'number' || (typeof input === 'string' && /^\d+$/.test(input))) {
       return {
         fault: mustBe('a name', input),
-        hint: 'write the name of the system call, such as `sched_setaffinity`: numbers differ between architectures',
+        hint: `${nameHint(vocabulary.namesOf?.(Number(input)) ?? []) ?? ANY_NAME}: numbers differ between architectures`,
       };
     }
     if (typeof input !== 'string' || !RULE.test(input)) {

@@ -1,13 +1,14 @@
-import { ARCHITECTURES, type Architecture } from '../base/architecture.ts';
+import type { Architecture } from '../base/architecture.ts';
 import { byteOrder } from '../base/byte-order.ts';
 import { closestWord } from '../base/closest-word.ts';
 import { RootcellarError, type Problem } from '../base/rootcellar-error.ts';
 import type { SyscallSettings } from '../recipe/recipe.ts';
+import { nameHint, type SyscallVocabulary } from '../recipe/syscall-vocabulary.ts';
 import { DANGEROUS_CALLS } from './dangerous-calls.ts';
 import { PROFILES } from './profiles.ts';
 import { SYSCALL_GROUPS } from './syscall-groups.ts';
 import { ALLOW, errno, NOTIFY, type SyscallAction, type SyscallRule } from './syscall-rule.ts';
-import { syscallName, syscallNames, syscallNumber } from './syscall-tables.ts';
+import { namesOfNumber, syscallNames, syscallNumber } from './syscall-tables.ts';
 
 /** What each system call of one architecture may do. Calls by another architecture's rules are always killed. */
 export interface SyscallPolicy {
@@ -18,13 +19,6 @@ export interface SyscallPolicy {
   readonly otherwise: SyscallAction;
   /** For numbers that have no name. */
   readonly unassigned: SyscallAction;
-}
-
-export interface PolicyVocabulary {
-  readonly profiles: readonly string[];
-  /** With their `@`. */
-  readonly groups: readonly string[];
-  readonly syscalls: readonly string[];
 }
 
 export interface DangerousCall {
@@ -50,11 +44,12 @@ export function compilePolicy(settings: SyscallSettings, architecture: Architect
 }
 
 /** Every word that `SyscallSettings` may hold, each list in byte order. */
-export function policyVocabulary(): PolicyVocabulary {
+export function policyVocabulary(): SyscallVocabulary {
   return {
     profiles: [...PROFILES.keys()].toSorted(byteOrder),
     groups: [...SYSCALL_GROUPS.keys()].toSorted(byteOrder),
     syscalls: syscallNames(),
+    namesOf: namesOfNumber,
   };
 }
 
@@ -143,13 +138,9 @@ const LONGEST_CHOICE = 20;
 
 function numberProblem(key: string, word: string): Problem | undefined {
   if (!/^\d{1,10}$/.test(word)) return undefined;
-  const names = ARCHITECTURES.flatMap((architecture) => {
-    const name = syscallName(architecture, Number(word));
-    return name === undefined ? [] : [`\`${name}\` (${architecture})`];
-  });
   return {
     code: 'E_POLICY',
     message: `sandbox.syscalls.${key}: \`${word}\` is a number, and numbers differ between architectures`,
-    hint: names.length === 0 ? 'write the name of the system call' : `write ${names.join(' or ')}`,
+    hint: nameHint(namesOfNumber(Number(word))) ?? 'write the name of the system call',
   };
 }

@@ -1,5 +1,6 @@
-import type { Architecture } from '../base/architecture.ts';
+import { ARCHITECTURES, type Architecture } from '../base/architecture.ts';
 import { byteOrder } from '../base/byte-order.ts';
+import type { NumberedSyscall } from '../recipe/syscall-vocabulary.ts';
 import { AMD64_SYSCALLS } from './syscall-table-amd64.ts';
 import { ARM64_SYSCALLS } from './syscall-table-arm64.ts';
 import { I386_SYSCALLS } from './syscall-table-i386.ts';
@@ -32,6 +33,14 @@ export function syscallNumber(abi: SyscallAbi, name: string): number | undefined
 /** The name of the call, or undefined where no call has this number. */
 export function syscallName(abi: SyscallAbi, number: number): string | undefined {
   return TABLES[abi].names.get(number);
+}
+
+/** The names that a number has on our architectures, each with where it has it. */
+export function namesOfNumber(number: number): readonly NumberedSyscall[] {
+  const names = ARCHITECTURES.map((architecture) => syscallName(architecture, number));
+  return [...new Set(names)].flatMap((name) =>
+    name === undefined ? [] : [{ name, architectures: ARCHITECTURES.filter((_, at) => names[at] === name) }],
+  );
 }
 
 /** The highest number that has a name; what is above was added to the kernel after the table was made. */

@@ -3,11 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { RootcellarError } from '../../src/base/rootcellar-error.ts';
 import { DEFAULT_LIMITS } from '../../src/recipe/recipe.ts';
 import { parseRecipe } from '../../src/recipe/recipe-reader.ts';
+import { namesOfNumber } from '../../src/run/syscall-tables.ts';
 
 const VOCABULARY = {
   profiles: ['python', 'python-subprocess'],
   groups: ['@network', '@threads'],
   syscalls: ['execve', 'ptrace', 'read', 'socket', 'write'],
+  namesOf: namesOfNumber,
 };
 const READING = { file: 'r.yaml', vocabulary: VOCABULARY };
 const BASE = 'base: { debian: { suite: trixie, packages: [python3] } }\n';
@@ -183,7 +185,7 @@ name: z
       '14:7 E_RECIPE_VALUE `files["/a"]` must have exactly one of `from` and `text` (write for example `{ from: nsswitch.conf, mode: "0644" }`)',
       '16:24 E_RECIPE_VALUE `sandbox.syscalls.profile` names the unknown profile `pyton` (did you mean `python`?)',
       '16:39 E_RECIPE_VALUE `sandbox.syscalls.allow[0]` names the unknown system call `sokcet` (did you mean `socket`?)',
-      '16:47 E_RECIPE_VALUE `sandbox.syscalls.allow[1]` must be a name, got `59` (write the name of the system call, such as `sched_setaffinity`: numbers differ between architectures)',
+      '16:47 E_RECIPE_VALUE `sandbox.syscalls.allow[1]` must be a name, got `59` (write `execve` (amd64) or `pipe2` (arm64): numbers differ between architectures)',
       '16:66 E_RECIPE_VALUE `write` is both allowed and denied (remove one of the two)',
       '16:73 E_RECIPE_VALUE `sandbox.syscalls.deny[1]` names the unknown group `@net` (write one of `@network`, `@threads`)',
       '17:12 E_RECIPE_VALUE `sandbox.network` must be one of `none`, `proxy`, `host`, got `"hots"` (did you mean `host`?)',
@@ -287,6 +289,22 @@ name: z
     ],
   ])('refuses %j with one error', (text, problem) => {
     expect(problemsOf(text)).toEqual([problem]);
+  });
+
+  it.each([
+    ['41', 'write `socket` (amd64) or `pivot_root` (arm64)'],
+    ['"41"', 'write `socket` (amd64) or `pivot_root` (arm64)'],
+    ['0x29', 'write `socket` (amd64) or `pivot_root` (arm64)'],
+    ['434', 'write `pidfd_open` (amd64, arm64)'],
+    ['330', 'write `pkey_alloc` (amd64)'],
+    ...['9999', '-1', '1.5', '1e999', '"99999999999999999999"'].map((one) => [
+      one,
+      'write the name of the system call, such as `sched_setaffinity`',
+    ]),
+  ])('says which system calls the number %s could be', (number, hint) => {
+    const [problem = '', ...others] = problemsOf(`name: x\n${BASE}sandbox: { syscalls: { allow: [${number}] } }\n`);
+    expect(problem).toContain(` (${hint}: numbers differ between architectures)`);
+    expect(others).toEqual([]);
   });
 
   it('repeats no password of an address', () => {
