@@ -22,6 +22,8 @@ import { putImage } from './store/put-image.ts';
 import type { Store } from './store/store.ts';
 import { writeUnpacked } from './store/unpacked.ts';
 
+/** What brought the files of a tar; not the tar's name, which says nothing of them. */
+const NO_PACKAGE = 'files';
 /** Where systems have their Python, the likeliest first. */
 const INTERPRETERS = ['usr/bin/python3', 'usr/local/bin/python3', 'bin/python3'];
 
@@ -55,7 +57,7 @@ async function importTar({ file, path, digest, key }: TarFile, context: Pipeline
   const source = { size, read: (offset: number, length: number) => readRange(file, offset, length) };
   progress({ kind: 'begin', step: 'unpack', title: `unpack ${basename(path)}` });
   const unpacked = await writeUnpacked(store, key, async (sink) => {
-    const { tree, warnings } = await readRootfsTar({ source, name: basename(path), sink });
+    const { tree, warnings } = await readRootfsTar({ source, name: basename(path), origin: NO_PACKAGE, sink });
     for (const message of warnings) progress({ kind: 'warning', message });
     return { entries: [...tree.values()], scripts: [], metadata: '' };
   });

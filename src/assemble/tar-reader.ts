@@ -11,6 +11,8 @@ export interface RootfsTarInput {
   readonly source: ByteSource;
   /** File name, for errors. */
   readonly name: string;
+  /** What its entries say that brought them. */
+  readonly origin: string;
   readonly sink: ContentSink;
 }
 
@@ -32,10 +34,10 @@ const MAGICS: readonly (readonly [string, string])[] = [
  * devices and FIFOs, each named in a warning, and set-id bits. Missing folders are made.
  * E_ARTIFACT_INVALID: malformed or hostile. E_FILE_CONFLICT: something lies below what is no folder.
  */
-export async function readRootfsTar({ source, name, sink }: RootfsTarInput): Promise<RootfsTar> {
+export async function readRootfsTar({ source, name, origin, sink }: RootfsTarInput): Promise<RootfsTar> {
   const warnings: string[] = [];
   const seen = new Set<ImagePath>();
-  const writer = artifactWriter({ archive: name, archiveSize: source.size, origin: name, sink });
+  const writer = artifactWriter({ archive: name, archiveSize: source.size, origin, sink });
   for await (const member of membersOf({ source, name })) {
     const path = parseImagePath(member.name);
     if (path === undefined) throw invalidArtifact(name, `the path \`${member.name}\` is not acceptable`);
@@ -52,7 +54,7 @@ function targetOf({ kind, target }: StreamedMember): string {
   return kind === 'hardlink' ? (parseImagePath(target) ?? target) : target;
 }
 
-async function* membersOf({ source, name }: Omit<RootfsTarInput, 'sink'>): AsyncGenerator<StreamedMember> {
+async function* membersOf({ source, name }: Pick<RootfsTarInput, 'source' | 'name'>): AsyncGenerator<StreamedMember> {
   const head = Buffer.from(await source.read(0, Math.min(6, source.size))).toString('hex');
   const [, ending] = MAGICS.find(([magic]) => head.startsWith(magic)) ?? ['', '.tar'];
   const range = { offset: 0, length: source.size };

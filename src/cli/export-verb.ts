@@ -1,57 +1,69 @@
-import { lstat, mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { ARCHITECTURES } from '../base/architecture.ts';
 import { canonicalJson } from '../base/canonical-json.ts';
 import { hexOf } from '../base/digest.ts';
-import { halfMadeFile } from '../base/half-made-file.ts';
-import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import { shellWord } from '../base/shell-word.ts';
+import { formatSize } from '../base/units.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
+import { FILESYSTEM_COMPRESSIONS } from '../publish/filesystem-image.ts';
 import { archiveLayout } from '../publish/layout-archive.ts';
-import { writeOciLayout, type OciImage, type WrittenImage } from '../publish/oci-layout.ts';
-import { readManifest } from '../store/image-manifest.ts';
+import { withOciImages } from '../publish/oci-images.ts';
+import { writeOciLayout, type WrittenImage } from '../publish/oci-layout.ts';
 import type { Image } from '../store/image-record.ts';
-import { imageContents, readCurrent, readTree } from '../store/images.ts';
 import type { CommandContext } from './command-context.ts';
+import { newOutput } from './export-output.ts';
+import { exportedImages } from './exported-images.ts';
 import type { ExportFlags } from './image-commands.ts';
 import { namedImage } from './named-image.ts';
 import { withPipeline } from './pipeline.ts';
 
-const FORMATS = ['oci', 'docker'] as const;
-type Format = (typeof FORMATS)[number];
+/** What each format's layers or blocks may be compressed with; the first is taken where nothing is said. */
+const COMPRESSIONS = { oci: ['gzip', 'none'], docker: ['none', 'gzip'], ...FILESYSTEM_COMPRESSIONS } as const;
+type Format = keyof typeof COMPRESSIONS;
 
-/** `rootcellar export IMAGE -o PATH`: for what runs containers; of all architectures that the image is there for. */
+const EXAMPLES: Readonly<Record<Format, string>> = {
+  oci: 'rootcellar export python -o python-oci',
+  docker: 'rootcellar export python --format docker -o python.tar',
+  squashfs: 'rootcellar export python --format squashfs -o python.squashfs',
+  erofs: 'rootcellar export python --format erofs -o python.erofs',
+};
+
+/** `rootcellar export IMAGE -o PATH`: for what runs containers, or mounts images. */
 export async function exportVerb(context: CommandContext, word: string, flags: ExportFlags): Promise<number> {
-  const format = chosen('--format', flags.format ?? 'oci', FORMATS);
-  const compression = chosen('--compression', flags.compression ?? (format === 'docker' ? 'none' : 'gzip'), [
-    'gzip',
-    'none',
-  ] as const);
-  const output = outputOf(flags.output, format);
-  await refuseTaken(output);
-  const { images, written } = await withPipeline(context, async (pipeline) => {
-    const found = await exported(word, format, pipeline);
-    const work = halfMadeFile(output);
-    try {
-      await mkdir(work);
-      const made = await writeLayout(found, { folder: work, compression }, pipeline);
-      if (format === 'docker') await addDockerManifest(work, found, made);
-      await publish(work, output, pipeline.signal);
-      return { images: found, written: made };
-    } finally {
-      await rm(work, { recursive: true, force: true });
-    }
-  });
-  const lines = written.map(
-    ({ architecture, digest, layers }) => `${architecture}: ${digest}, ${layers.length} layers\n`,
+  const wanted = wantedExport(flags);
+  const exported = await withPipeline(context, (pipeline) =>
+    wanted.format === 'squashfs' || wanted.format === 'erofs'
+      ? exportFilesystem(word, { ...wanted, format: wanted.format }, pipeline)
+      : exportLayers(word, { ...wanted, compression: wanted.compression === 'none' ? 'none' : 'gzip' }, pipeline),
   );
-  context.reporter.result(`${output}\n${lines.join('')}`, {
+  const { output, format } = wanted;
+  context.reporter.result(`${output}\n${exported.map(({ text }) => `${text}\n`).join('')}`, {
     output,
     format,
-    images: written.map(({ architecture, digest, layers }, index) => {
-      return { architecture, digest, layers, diff_id: images[index]?.diffId ?? '' };
-    }),
+    images: exported.map(({ json }) => json),
   });
   return 0;
+}
+
+interface Wanted {
+  readonly format: Format;
+  readonly compression: string;
+  readonly output: string;
+}
+
+function wantedExport(flags: ExportFlags): Wanted {
+  const format = chosen('--format', flags.format ?? 'oci', ['oci', 'docker', 'squashfs', 'erofs'] as const);
+  const compression = chosen('--compression', flags.compression ?? COMPRESSIONS[format][0], COMPRESSIONS[format]);
+  const { output } = flags;
+  if (output === undefined) {
+    throw new RootcellarError('E_USAGE', 'export: there is no -o', { hint: EXAMPLES[format] });
+  }
+  if (format === 'docker' && !output.endsWith('.tar')) {
+    const hint = `-o ${shellWord(`${output.replace(/\/+$/, '')}.tar`)}`;
+    throw new RootcellarError('E_USAGE', `-o \`${output}\`: Docker's format is one file`, { hint });
+  }
+  return { format, compression, output: resolve(output) };
 }
 
 function chosen<T extends string>(flag: string, word: string, words: readonly T[]): T {
@@ -60,76 +72,45 @@ function chosen<T extends string>(flag: string, word: string, words: readonly T[
   throw new RootcellarError('E_USAGE', `${flag} \`${word}\`: is not known`, { hint: `use ${words.join(' or ')}` });
 }
 
-function outputOf(output: string | undefined, format: Format): string {
-  if (output === undefined) {
-    throw new RootcellarError('E_USAGE', 'export: there is no -o', {
-      hint:
-        format === 'docker'
-          ? 'rootcellar export python --format docker -o python.tar'
-          : 'rootcellar export python -o python-oci',
-    });
-  }
-  if (format === 'docker' && !output.endsWith('.tar')) {
-    throw new RootcellarError('E_USAGE', `-o \`${output}\`: Docker's format is one file`, { hint: `-o ${output}.tar` });
-  }
-  return resolve(output);
+/** One image, as people and programs are told of it. */
+interface Exported {
+  readonly text: string;
+  readonly json: { readonly [key: string]: string | number | readonly string[] };
 }
 
-/** An export never replaces what somebody has there, but for an empty folder. */
-async function refuseTaken(output: string): Promise<void> {
-  try {
-    const status = await lstat(output);
-    if (status.isDirectory() && !output.endsWith('.tar') && (await readdir(output)).length === 0) {
-      await rmdir(output);
-      return;
-    }
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return;
-    throw error;
-  }
-  throw new RootcellarError('E_USAGE', `-o \`${output}\`: is there already`, { hint: `rm -r ${output}` });
-}
-
-/** Docker's own format has one image. Of a digest or a generation, only that is meant. */
-async function exported(word: string, format: Format, pipeline: PipelineContext): Promise<readonly Image[]> {
-  const image = await namedImage(word, pipeline);
-  if (word !== image.name || format === 'docker') return [image];
-  const all = await Promise.all(ARCHITECTURES.map((name) => readCurrent(pipeline.store, image.name, name)));
-  return all.filter((one) => one !== undefined);
-}
-
-interface Layout {
-  readonly folder: string;
+interface LayerExport extends Wanted {
   readonly compression: 'gzip' | 'none';
 }
 
-async function writeLayout(
-  images: readonly Image[],
-  { folder, compression }: Layout,
-  { store, signal, progress }: PipelineContext,
-): Promise<readonly WrittenImage[]> {
-  const opened = images.map((image) => imageContents(store, image));
-  try {
-    const parts = await Promise.all(
-      images.map(async (image, index): Promise<OciImage> => {
-        const { epoch, interpreter } = readManifest(image.manifest);
-        const contents = opened[index];
-        if (contents === undefined) throw new Error('unreachable: each has contents');
-        return {
-          architecture: image.architecture,
-          tree: await readTree(store, image),
-          contents,
-          epoch,
-          command: interpreter === undefined ? [] : [interpreter.path],
-          labels: { 'org.opencontainers.image.title': image.name, 'rootcellar.diff_id': image.diffId },
-        };
-      }),
+async function exportLayers(
+  word: string,
+  { format, compression, output }: LayerExport,
+  pipeline: PipelineContext,
+): Promise<readonly Exported[]> {
+  // Docker's own format has one image.
+  const images = format === 'docker' ? [await namedImage(word, pipeline)] : await exportedImages(word, pipeline);
+  const written = await newOutput(output, async (temporary) => {
+    const isArchive = output.endsWith('.tar');
+    const folder = isArchive ? await pipeline.store.temporaryPath() : temporary;
+    await mkdir(folder);
+    const made = await withOciImages(pipeline.store, images, (parts) =>
+      writeOciLayout({ images: parts, folder, reference: images[0]?.name ?? '', compression, ...pipeline }),
     );
-    const reference = images[0]?.name ?? '';
-    return await writeOciLayout({ images: parts, folder, reference, compression, signal, progress });
-  } finally {
-    for (const one of opened) one.close();
-  }
+    if (format === 'docker') await addDockerManifest(folder, images, made);
+    if (isArchive) await archiveLayout(folder, temporary, pipeline.signal);
+    return made;
+  });
+  return images.flatMap((image, index) => {
+    const one = written[index];
+    return one === undefined ? [] : [layersOf(image, one)];
+  });
+}
+
+function layersOf({ architecture, generation, diffId }: Image, { digest, layers }: WrittenImage): Exported {
+  return {
+    text: `${architecture}: ${digest}, ${layers.length} layers, generation ${generation}`,
+    json: { architecture, digest, layers, diff_id: diffId, generation },
+  };
 }
 
 /** Which `docker load` has always read; the layout beside it is what newer engines and others read. */
@@ -149,17 +130,34 @@ async function addDockerManifest(
   await writeFile(join(folder, 'manifest.json'), canonicalJson(manifest));
 }
 
-/** At once, and only when it is whole. */
-async function publish(work: string, output: string, signal: AbortSignal): Promise<void> {
-  if (!output.endsWith('.tar')) {
-    await rename(work, output);
-    return;
-  }
-  const archive = halfMadeFile(output);
-  try {
-    await archiveLayout(work, archive, signal);
-    await rename(archive, output);
-  } finally {
-    await rm(archive, { force: true });
-  }
+interface FilesystemExport extends Wanted {
+  readonly format: keyof typeof FILESYSTEM_COMPRESSIONS;
+}
+
+/** One file, so one architecture. */
+async function exportFilesystem(
+  word: string,
+  { format, compression, output }: FilesystemExport,
+  { store, environment, signal, progress, ...rest }: PipelineContext,
+): Promise<readonly Exported[]> {
+  const image = await namedImage(word, { store, environment, signal, progress, ...rest });
+  const { writeSquashfs, writeErofs } = await import('../publish/filesystem-image.ts');
+  const step = 'export';
+  progress({ kind: 'begin', step, title: `export ${format} for ${image.architecture}` });
+  await newOutput(output, async (temporary) => {
+    const scratch = await store.temporaryPath();
+    await withOciImages(store, [image], async ([part]) => {
+      if (part === undefined) throw new Error('unreachable: one image');
+      const request = { ...part, diffId: image.diffId, compression, output: temporary, scratch, environment, signal };
+      await (format === 'squashfs' ? writeSquashfs(request) : writeErofs(request));
+    });
+  });
+  progress({ kind: 'end', step, summary: formatSize(image.size) });
+  const { architecture, generation, diffId } = image;
+  return [
+    {
+      text: `${architecture}: ${diffId}, generation ${generation}`,
+      json: { architecture, diff_id: diffId, generation },
+    },
+  ];
 }

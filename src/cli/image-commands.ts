@@ -75,12 +75,12 @@ function addHistoryVerb(program: Command, run: Run): void {
 
 function addExportVerb(program: Command, run: Run): void {
   addVerb(program, 'export <image>', {
-    summary: 'write an image for what runs containers',
+    summary: 'write an image for what runs containers, or mounts images',
     example: 'export python -o python-oci',
   })
     .option('-o, --output <path>', 'a new folder, or a new file if it ends in .tar')
-    .option('--format <name>', 'oci: an image layout, of all architectures; docker: for `docker load` (default: oci)')
-    .option('--compression <name>', 'of layers: gzip or none (default: gzip; for docker none)')
+    .option('--format <name>', 'oci: an image layout, of all architectures; docker, squashfs, erofs: one file, of one')
+    .option('--compression <name>', 'oci, docker: gzip or none; squashfs: gzip, zstd, xz or none; erofs: none or lz4')
     .action(async (image: string, flags: CommonFlags & ExportFlags) => {
       const { exportVerb } = await import('./export-verb.ts');
       await run(flags, (context) => exportVerb(context, image, flags));

@@ -2,14 +2,14 @@ import { ARCHITECTURES } from '../base/architecture.ts';
 import { shortDigest } from '../base/digest.ts';
 import { formatSize } from '../base/units.ts';
 import type { Image } from '../store/image-record.ts';
-import { listGenerations, listImages, madeAt } from '../store/images.ts';
+import { listGenerations, listImages, madeAt, notFound } from '../store/images.ts';
 import type { Store } from '../store/store.ts';
 import type { CommandContext } from './command-context.ts';
 import type { ImagesFlags } from './image-commands.ts';
 import { withPipeline } from './pipeline.ts';
 import { tableText } from './table-text.ts';
 
-/** `rootcellar images [NAME]`: the current generation of each name, or with `--generations` all of them. */
+/** `rootcellar images [NAME]`: the current generation of each name, or with `--generations` all of them. Throws E_IMAGE_NOT_FOUND. */
 export async function imagesVerb(
   context: CommandContext,
   wanted: string | undefined,
@@ -17,6 +17,7 @@ export async function imagesVerb(
 ): Promise<number> {
   const listed = await withPipeline(context, async ({ store }) => {
     const currents = (await listImages(store)).filter(({ name }) => wanted === undefined || name === wanted);
+    if (wanted !== undefined && currents.length === 0) throw await notFound(store, wanted);
     return generations ? allGenerations(store, currents) : currents.map((image) => ({ image, isCurrent: true }));
   });
   if (generations) tellGenerations(context, listed);

@@ -14,7 +14,7 @@ import { openRecipe } from './pipeline.ts';
  * Throws E_IMAGE_NOT_FOUND.
  */
 export async function namedImage(word: string, pipeline: PipelineContext): Promise<Image> {
-  if (/\.tar(\.gz|\.xz|\.zst)?$/.test(word)) {
+  if (isTar(word)) {
     const { loadRootfs } = await import('../load-rootfs.ts');
     return loadRootfs(word, pipeline);
   }
@@ -48,7 +48,11 @@ function isNotFound(error: unknown): boolean {
   return error instanceof RootcellarError && error.code === 'E_IMAGE_NOT_FOUND';
 }
 
-/** A path with a slash or the ending of YAML; a bare name is always an image, whatever lies in the current folder. */
+function isTar(word: string): boolean {
+  return /\.tar(\.gz|\.xz|\.zst)?$/.test(word);
+}
+
+/** A path with a slash or the ending of YAML, and no tar; a bare name is always an image, whatever lies in the current folder. */
 export function isRecipe(word: string): boolean {
-  return (word.includes('/') || /\.ya?ml$/.test(basename(word))) && existsSync(word);
+  return !isTar(word) && (word.includes('/') || /\.ya?ml$/.test(basename(word))) && existsSync(word);
 }

@@ -6,7 +6,7 @@ import { RootcellarError } from '../base/rootcellar-error.ts';
 
 /** A part of an image: with the folders that its entries lie in, so that it is a tree of its own. */
 export interface ImageLayer {
-  /** What is in it: a package, `packages 0` to `packages 15`, `recipe.yaml`, `rootcellar`. */
+  /** What is in it: a package, `packages-0` to `packages-15`, `recipe.yaml`, `rootcellar`. */
   readonly title: string;
   readonly tree: Tree;
 }
@@ -18,6 +18,8 @@ const LEAST_BYTES = 1024 ** 2;
 const BUCKETS = 16;
 /** What the build made itself: it changes with every package, and is small. */
 const OWN = 'rootcellar';
+/** Whose files are of no package that is known. */
+const NOBODY = 'files';
 
 /**
  * Divides an image so that a package that changes changes few layers: large packages have one each, the others are in one of
@@ -28,8 +30,7 @@ export function imageLayers(tree: Tree): readonly ImageLayer[] {
   const owners = new Map<string, Entry[]>();
   for (const entry of tree.values()) {
     refuseWhiteout(entry);
-    const owner = ownerOf(tree, entry);
-    owners.set(owner, [...(owners.get(owner) ?? []), entry]);
+    append(owners, ownerOf(tree, entry), [entry]);
   }
   const large = new Set(
     [...owners]
@@ -41,18 +42,29 @@ export function imageLayers(tree: Tree): readonly ImageLayer[] {
   );
   const layers = new Map<string, Entry[]>();
   for (const [owner, entries] of owners) {
-    const title = large.has(owner) || owner === OWN ? owner : `packages ${bucketOf(owner)}`;
-    layers.set(title, [...(layers.get(title) ?? []), ...entries]);
+    append(layers, large.has(owner) || isTitle(owner) ? owner : `packages-${bucketOf(owner)}`, entries);
   }
   return [...layers]
     .toSorted(([a], [b]) => Number(a === OWN) - Number(b === OWN) || byteOrder(a, b))
     .map(([title, entries]) => ({ title, tree: withFolders(tree, entries) }));
 }
 
+/** In place: a package may have a hundred thousand entries. */
+function append(groups: Map<string, Entry[]>, key: string, entries: readonly Entry[]): void {
+  const group = groups.get(key);
+  if (group === undefined) groups.set(key, [...entries]);
+  else for (const entry of entries) group.push(entry);
+}
+
+/** What came in such a layer leaves in it again. */
+function isTitle(owner: string): boolean {
+  return owner === OWN || /^packages-\d{1,2}$/.test(owner);
+}
+
 /** The package, without its version; a hard link is where its file is. */
 function ownerOf(tree: Tree, entry: Entry): string {
   const { origin } = entry.kind === 'hardlink' ? (tree.get(entry.target) ?? entry) : entry;
-  return origin.split(' ')[0] ?? '';
+  return origin.split(' ')[0] || NOBODY;
 }
 
 function bytesOf(entry: Entry): number {

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { halfMadeFile } from '../base/half-made-file.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
@@ -7,7 +7,7 @@ import { syncFolder } from './durable-file.ts';
 /** Makes the folders on the way. The old file stays until `write` has filled the new one. */
 export async function replaceFile(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolders(dirname(path));
     const temporary = halfMadeFile(path);
     try {
       await write(temporary);
@@ -21,6 +21,32 @@ export async function replaceFile(path: string, write: (temporary: string) => Pr
   }
 }
 
+/**
+ * Makes a folder with those above it, each once: Node's own recursive mkdir never ends below /proc. Returns what was made,
+ * the outermost first.
+ */
+export async function makeFolders(path: string): Promise<readonly string[]> {
+  try {
+    await mkdir(path);
+    return [path];
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return [];
+    if (!isErrno(error, 'ENOENT') || dirname(path) === path) throw error;
+  }
+  const above = await makeFolders(dirname(path));
+  await mkdir(path);
+  return [...above, path];
+}
+
+/** Removes those that `makeFolders` made, as far as nothing is in them. */
+export async function removeFolders(made: readonly string[]): Promise<void> {
+  for (const folder of made.toReversed()) {
+    await rmdir(folder).catch((error: unknown) => {
+      if (!isErrno(error, 'ENOTEMPTY') && !isErrno(error, 'ENOENT')) throw error;
+    });
+  }
+}
+
 const WRITE_FAULTS: ReadonlyMap<string, string> = new Map([
   ['EACCES', 'may not be written'],
   ['EPERM', 'may not be written'],
@@ -29,6 +55,8 @@ const WRITE_FAULTS: ReadonlyMap<string, string> = new Map([
   ['EEXIST', 'is in the way of a folder'],
   ['ENOTDIR', 'its folder is a file'],
   ['ENOENT', 'its folder cannot be made'],
+  ['ENAMETOOLONG', 'is too long a name'],
+  ['ELOOP', 'lies behind links that lead in a circle'],
 ]);
 
 /** What went wrong with writing `path`, as an error for people where it is one of theirs. */

@@ -174,7 +174,7 @@ describe('a large file of a tar', () => {
 
   it('is refused when the tar ends inside it', async () => {
     const bytes = rawTar([{ name: 'a', content: NOISE }]).subarray(0, LARGE_FILE + 4096);
-    const read = readRootfsTar({ source: memorySource(bytes), name: 'a.tar', sink: memoryStore() });
+    const read = readRootfsTar({ source: memorySource(bytes), name: 'a.tar', origin: 'a.tar', sink: memoryStore() });
     await expect(read).rejects.toMatchObject({
       code: 'E_ARTIFACT_INVALID',
       message: expect.stringContaining('too early'),

@@ -8,7 +8,7 @@ import { byteOrder } from '../../src/base/byte-order.ts';
 import { memoryStore, rawTar, rawTarMember, type RawTarMember, strayFault } from './raw-archives.ts';
 
 async function read(bytes: Uint8Array): Promise<RootfsTar> {
-  return await readRootfsTar({ source: memorySource(bytes), name: 'a.tar', sink: memoryStore() });
+  return await readRootfsTar({ source: memorySource(bytes), name: 'a.tar', origin: 'a.tar', sink: memoryStore() });
 }
 
 async function paths(members: readonly RawTarMember[]): Promise<readonly string[]> {

@@ -81,6 +81,21 @@ describe.skipIf(!HAS_TOOLS && !MUST)('rootcellar export', () => {
     await execa('skopeo', ['copy', `docker-archive:${archive}`, `oci:${work.path('copied')}:python`]);
   });
 
+  it('takes all architectures of a recipe, which is built for that', async () => {
+    await work.write({
+      'both/recipe.yaml':
+        'name: both\narchitectures: [amd64, arm64]\nbase: { debian: { suite: trixie, packages: [netbase] } }\n',
+    });
+    const output = work.path('both-oci');
+    const ended = await rootcellar(['export', work.path('both'), '-o', output, '--json', '-q']);
+    const { images } = JSON.parse(ended.stdout.trim().split('\n').at(-1) ?? '');
+    expect(images).toMatchObject([{ architecture: 'amd64' }, { architecture: 'arm64' }]);
+    for (const arch of ['amd64', 'arm64']) {
+      const { stdout } = await execa('skopeo', ['inspect', '--override-arch', arch, `oci:${output}:both`]);
+      expect(JSON.parse(stdout)).toMatchObject({ Architecture: arch });
+    }
+  });
+
   it.each([
     ['no output', ['export', 'python'], 'there is no -o'],
     ['an unknown format', ['export', 'python', '-o', 'x', '--format', 'zip'], '--format `zip`'],
