@@ -54,14 +54,29 @@ function targetOf({ kind, target }: StreamedMember): string {
   return kind === 'hardlink' ? (parseImagePath(target) ?? target) : target;
 }
 
-async function* membersOf({ source, name }: Pick<RootfsTarInput, 'source' | 'name'>): AsyncGenerator<StreamedMember> {
+/** The members of any tar, compressed or not; `watch` sees all of its uncompressed bytes as they pass. */
+export async function* membersOf(
+  { source, name }: Pick<RootfsTarInput, 'source' | 'name'>,
+  watch?: (chunk: Uint8Array) => void,
+): AsyncGenerator<StreamedMember> {
   const head = Buffer.from(await source.read(0, Math.min(6, source.size))).toString('hex');
   const [, ending] = MAGICS.find(([magic]) => head.startsWith(magic)) ?? ['', '.tar'];
   const range = { offset: 0, length: source.size };
-  const bytes = new ByteReader(decompress({ source, range, name: `${name}${ending}`, archive: name }));
+  const plain = decompress({ source, range, name: `${name}${ending}`, archive: name });
+  const bytes = new ByteReader(watch === undefined ? plain : watched(plain, watch));
   try {
     yield* streamedMembers(bytes, { archive: name, most: mostUnpacked(source.size) });
   } finally {
     await bytes.close();
+  }
+}
+
+async function* watched(
+  chunks: AsyncIterable<Uint8Array>,
+  watch: (chunk: Uint8Array) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    watch(chunk);
+    yield chunk;
   }
 }

@@ -10,6 +10,7 @@ export type StepName =
   | 'pack'
   | 'store'
   | 'export'
+  | 'push'
   | 'check'
   | 'vendor';
 

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import type { CommonFlags, Verb } from './command-context.ts';
 import { runVerb } from './command-context.ts';
 import { addImageVerbs } from './image-commands.ts';
+import { addRegistryVerbs } from './registry-commands.ts';
 import { addServeVerb } from './serve-command.ts';
 import { addVerb, collect, withCommonFlags, type Run } from './verb-definition.ts';
 
@@ -60,6 +61,7 @@ function rootcellar(run: Run): Command {
   addServeVerb(program, run);
   addTraceVerb(program, run);
   addImageVerbs(program, run);
+  addRegistryVerbs(program, run);
   addLookingVerbs(program, run);
   return program;
 }

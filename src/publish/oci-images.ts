@@ -5,7 +5,7 @@ import type { Store } from '../store/store.ts';
 import type { OciImage } from './oci-layout.ts';
 
 /** Under it, an image says which tar its layers are together. */
-const DIFF_ID_LABEL = 'rootcellar.diff_id';
+export const DIFF_ID_LABEL = 'rootcellar.diff_id';
 
 /** Gives `action` the images with their trees, settings and contents, which are closed after it. */
 export async function withOciImages<T>(

@@ -13,6 +13,7 @@ import type { Progress } from '../base/progress.ts';
 import { formatSize } from '../base/units.ts';
 import { packTree } from '../pack/pack-tree.ts';
 import { imageLayers } from './image-layers.ts';
+import { MEDIA_TYPES, type Descriptor } from './oci-documents.ts';
 
 /** One architecture's image, to be exported. */
 export interface OciImage {
@@ -37,28 +38,16 @@ export interface OciRequest {
   readonly progress: Progress;
 }
 
-interface Descriptor {
-  readonly mediaType: string;
-  readonly digest: Digest;
-  readonly size: number;
-}
-
 /** One image of a layout, with the paths in it that Docker's own format names. */
 export interface WrittenImage {
   readonly architecture: Architecture;
   /** Of its manifest. */
   readonly digest: Digest;
+  /** Bytes of its manifest. */
+  readonly size: number;
   readonly config: Digest;
   readonly layers: readonly Digest[];
 }
-
-const TYPE = {
-  index: 'application/vnd.oci.image.index.v1+json',
-  manifest: 'application/vnd.oci.image.manifest.v1+json',
-  config: 'application/vnd.oci.image.config.v1+json',
-  gzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
-  none: 'application/vnd.oci.image.layer.v1.tar',
-} as const;
 
 /**
  * Writes an OCI image layout: one index over all images, each with layers by `imageLayers`. The same images give the same
@@ -70,35 +59,37 @@ export async function writeOciLayout(request: OciRequest): Promise<readonly Writ
   await mkdir(join(folder, 'blobs/sha256'), { recursive: true });
   await writeFile(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   const written: WrittenImage[] = [];
-  const described: Json[] = [];
-  for (const image of images) {
-    const { manifest, ...one } = await writeImage(image, request);
-    written.push(one);
-    described.push({ ...manifest, platform: platformOf(image.architecture) });
-  }
+  for (const image of images) written.push(await writeImage(image, request));
+  const described = written.map(describedImage);
   const named = { 'org.opencontainers.image.ref.name': reference };
   const [only] = described;
   const whole =
     described.length === 1 && only !== undefined
       ? only
-      : { ...(await writeJson(folder, TYPE.index, indexOf(described))) };
+      : { ...(await writeJson(folder, MEDIA_TYPES.index, indexOf(described))) };
   const index = indexOf([{ ...Object(whole), annotations: named }]);
   await writeFile(join(folder, 'index.json'), canonicalJson(index));
   return written;
 }
 
+/** An index over all of them, by architecture. */
+export function imageIndex(images: readonly WrittenImage[]): Json {
+  return indexOf(images.map(describedImage));
+}
+
+function describedImage({ architecture, digest, size }: WrittenImage): Json {
+  return { mediaType: MEDIA_TYPES.manifest, digest, size, platform: platformOf(architecture) };
+}
+
 function indexOf(manifests: readonly Json[]): Json {
-  return { schemaVersion: 2, mediaType: TYPE.index, manifests };
+  return { schemaVersion: 2, mediaType: MEDIA_TYPES.index, manifests };
 }
 
 function platformOf(architecture: Architecture): Json {
   return architecture === 'arm64' ? { architecture, os: 'linux', variant: 'v8' } : { architecture, os: 'linux' };
 }
 
-async function writeImage(
-  image: OciImage,
-  request: OciRequest,
-): Promise<WrittenImage & { readonly manifest: Descriptor }> {
+async function writeImage(image: OciImage, request: OciRequest): Promise<WrittenImage> {
   const { folder, compression, progress } = request;
   const { architecture, tree, epoch, command, labels } = image;
   const parts = imageLayers(tree);
@@ -107,7 +98,7 @@ async function writeImage(
   const layers: (Descriptor & { readonly diffId: Digest; readonly title: string })[] = [];
   for (const part of parts) layers.push({ ...(await writeLayer(part.tree, image, request)), title: part.title });
   const created = new Date(epoch * 1000).toISOString().replace('.000Z', 'Z');
-  const config = await writeJson(folder, TYPE.config, {
+  const config = await writeJson(folder, MEDIA_TYPES.config, {
     ...Object(platformOf(architecture)),
     created,
     config: {
@@ -119,16 +110,16 @@ async function writeImage(
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
     history: layers.map(({ title }) => ({ created, created_by: `rootcellar: ${title}` })),
   });
-  const manifest = await writeJson(folder, TYPE.manifest, {
+  const manifest = await writeJson(folder, MEDIA_TYPES.manifest, {
     schemaVersion: 2,
-    mediaType: TYPE.manifest,
+    mediaType: MEDIA_TYPES.manifest,
     config,
-    layers: layers.map(({ digest, size }) => ({ mediaType: TYPE[compression], digest, size })),
+    layers: layers.map(({ digest, size }) => ({ mediaType: MEDIA_TYPES[compression], digest, size })),
   });
   const bytes = layers.reduce((sum, { size }) => sum + size, 0);
   progress({ kind: 'end', step, summary: `${layers.length} layers, ${formatSize(bytes)}` });
   const blobs = layers.map(({ digest }) => digest);
-  return { architecture, digest: manifest.digest, config: config.digest, layers: blobs, manifest };
+  return { architecture, digest: manifest.digest, size: manifest.size, config: config.digest, layers: blobs };
 }
 
 async function writeJson(
@@ -175,7 +166,7 @@ async function writeLayer(
   if (!file.closed) await once(file, 'close');
   const digest = ended(outer);
   await rename(temporary, blobPath(folder, digest));
-  return { mediaType: TYPE[compression], digest, size, diffId: ended(inner) };
+  return { mediaType: MEDIA_TYPES[compression], digest, size, diffId: ended(inner) };
 }
 
 function ended(hash: Hash): Digest {

@@ -193,7 +193,7 @@ function fileSchema(): z.ZodType<FileContent> {
   return z.union([text, described]);
 }
 
-function sandboxSchema(vocabulary: SyscallVocabulary): z.ZodType<SandboxSettings, Record<string, unknown>> {
+export function sandboxSchema(vocabulary: SyscallVocabulary): z.ZodType<SandboxSettings, Record<string, unknown>> {
   return z
     .strictObject({
       syscalls: syscallsSchema(vocabulary).prefault({}),

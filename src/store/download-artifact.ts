@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { hexOf, shortDigest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
@@ -8,6 +7,8 @@ import { requestBytes } from './byte-request.ts';
 import type { Bytes, Client } from './byte-request.ts';
 import { downloadError } from './download-failure.ts';
 import type { Failure } from './download-failure.ts';
+import { drained } from './drained.ts';
+import { networkFault } from './network-fault.ts';
 import { withLock } from './kernel-lock.ts';
 import { PartialFile } from './partial-file.ts';
 import type { Store } from './store.ts';
@@ -118,25 +119,6 @@ async function receive({ partial, url, located, advance }: Attempt, answer: Byte
   return { kind: 'transient', url, detail: `the connection ended after ${partial.offset} of ${size} bytes` };
 }
 
-/**
- * Gives `take` all chunks as they come. Nothing here ever waits between two: where a body is paused when its server hangs
- * up, undici 7 ends the process by an assertion that nobody can catch (nodejs/undici, issue 5360).
- */
-function drained(body: Readable, take: (chunk: Uint8Array) => 'more' | 'enough'): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onData = (chunk: Uint8Array): void => {
-      try {
-        if (take(chunk) === 'more') return;
-        resolve();
-      } catch (error) {
-        reject(error);
-      }
-      body.off('data', onData).destroy();
-    };
-    body.on('data', onData).once('error', reject).once('close', resolve).once('end', resolve);
-  });
-}
-
 /** Bytes that came in parts may be of two different files: then the whole is asked for once more. */
 async function finish(attempt: Attempt, resumed: number): Promise<Failure | undefined> {
   const { partial, url, located } = attempt;
@@ -157,12 +139,4 @@ async function startOver(attempt: Attempt): Promise<Failure | undefined> {
 
 function checkCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw new RootcellarError('E_CANCELLED', 'downloads: stopped');
-}
-
-/** undici hides what happened behind a general message, in `cause` or in a code. */
-function networkFault(error: unknown): string {
-  if (!(error instanceof Error)) return 'the connection failed';
-  const inner = error.cause instanceof Error ? error.cause.message : '';
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return [error.message, inner, code].find((text) => text !== '') ?? 'the connection failed';
 }

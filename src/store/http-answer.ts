@@ -51,7 +51,7 @@ export function validatorOf(head: AnswerHead): string | undefined {
   return etag?.startsWith('"') === true ? etag : headerOf(head, 'last-modified');
 }
 
-function headerOf({ headers }: AnswerHead, name: string): string | undefined {
+export function headerOf({ headers }: AnswerHead, name: string): string | undefined {
   const value = headers[name];
   return typeof value === 'object' ? value[0] : value;
 }

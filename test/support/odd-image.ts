@@ -5,6 +5,8 @@ import { rootcellar, type Workplace } from './command.ts';
 /** A tar with whatever file systems can hold that an image may have, and its generation in a store of its own. */
 export interface OddImage {
   readonly home: string;
+  /** Which it is not for. */
+  readonly otherArchitecture: string;
   /** As the store calls it. */
   readonly name: string;
   readonly tar: string;
@@ -41,7 +43,7 @@ export async function oddImage(work: Workplace): Promise<OddImage> {
   if (loaded.status !== 0) throw new Error(loaded.stderr);
   const listed = await rootcellar(['images', '--json', '-q'], { home });
   const name = JSON.parse(listed.stdout).images.find((one: { architecture: string }) => one.architecture === own).name;
-  return { home, name, tar, folder: work.path('root') };
+  return { home, otherArchitecture: own === 'amd64' ? 'arm64' : 'amd64', name, tar, folder: work.path('root') };
 }
 
 /** Every entry with its kind, mode, owner, time, number of links and size; folders without their sizes, which differ by file system. */
