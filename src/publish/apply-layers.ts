@@ -48,7 +48,7 @@ function applyLayer(nodes: Nodes, layer: Layer): void {
     const node = nodeOf(entry, layer.title, files);
     if (node.kind === 'file') files.set(entry.path, node);
     const present = nodes.get(path);
-    // A folder that is in a layer only on the way to others keeps what brought it: so an image leaves divided as it came.
+    // A folder that is in a layer only on the way to others keeps what brought it.
     const keeps = node.kind === 'directory' && present?.kind === 'directory' && parents.has(entry.path);
     nodes.set(path, keeps ? { ...node, origin: present.origin } : node);
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Entry, Tree } from '../assemble/tree.ts';
 import { byteOrder } from '../base/byte-order.ts';
-import { parentOf } from '../base/image-path.ts';
+import { parentOf, type ImagePath } from '../base/image-path.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 
 /** A part of an image: with the folders that its entries lie in, so that it is a tree of its own. */
@@ -23,16 +23,33 @@ const NOBODY = 'files';
 
 /**
  * Divides an image so that a package that changes changes few layers: large packages have one each, the others are in one of
- * sixteen by their names, and what tells of all of them is in the last. All layers together are the tree; only folders are in
- * several, and always the same. Throws E_ARTIFACT_INVALID for a file whose name means another thing in a layer.
+ * sixteen by their names, and what tells of all of them is in the last. A file is in one layer. A folder is in all that have
+ * files below it, there with a time that they decide; in the last one with its own where that is another, because it has
+ * the time of the newest of all packages. So all layers, each over those before it, are the tree.
+ * Throws E_ARTIFACT_INVALID for a file whose name means another thing in a layer.
  */
 export function imageLayers(tree: Tree): readonly ImageLayer[] {
   const owners = new Map<string, Entry[]>();
   for (const entry of tree.values()) {
     refuseWhiteout(entry);
-    append(owners, ownerOf(tree, entry), [entry]);
+    if (entry.kind !== 'directory') append(owners, ownerOf(tree, entry), [entry]);
   }
-  const large = new Set(
+  const large = largeOwners(owners);
+  const groups = new Map<string, Entry[]>();
+  for (const [owner, entries] of owners) {
+    append(groups, large.has(owner) || isTitle(owner) ? owner : `packages-${bucketOf(owner)}`, entries);
+  }
+  const layers = [...groups]
+    .filter(([title]) => title !== OWN)
+    .toSorted(([a], [b]) => byteOrder(a, b))
+    .map(([title, entries]) => ({ title, tree: withFolders(tree, entries) }));
+  const last = lastLayer(tree, groups.get(OWN) ?? [], layers);
+  return last.size === 0 ? layers : [...layers, { title: OWN, tree: last }];
+}
+
+/** What is worth a layer of its own. */
+function largeOwners(owners: ReadonlyMap<string, readonly Entry[]>): ReadonlySet<string> {
+  return new Set(
     [...owners]
       .map(([owner, entries]) => ({ owner, bytes: entries.reduce((sum, entry) => sum + bytesOf(entry), 0) }))
       .filter(({ owner, bytes }) => bytes >= LEAST_BYTES && owner !== OWN)
@@ -40,13 +57,6 @@ export function imageLayers(tree: Tree): readonly ImageLayer[] {
       .slice(0, MOST_OF_ONE_PACKAGE)
       .map(({ owner }) => owner),
   );
-  const layers = new Map<string, Entry[]>();
-  for (const [owner, entries] of owners) {
-    append(layers, large.has(owner) || isTitle(owner) ? owner : `packages-${bucketOf(owner)}`, entries);
-  }
-  return [...layers]
-    .toSorted(([a], [b]) => Number(a === OWN) - Number(b === OWN) || byteOrder(a, b))
-    .map(([title, entries]) => ({ title, tree: withFolders(tree, entries) }));
 }
 
 /** In place: a package may have a hundred thousand entries. */
@@ -75,12 +85,38 @@ function bucketOf(owner: string): number {
   return (createHash('sha256').update(owner).digest()[0] ?? 0) % BUCKETS;
 }
 
+/** With the folders on the way, each as new as the newest of these entries below it. */
 function withFolders(tree: Tree, entries: readonly Entry[]): Tree {
   const layer = new Map(entries.map((entry) => [entry.path, entry]));
-  for (const { path } of entries) {
-    for (let folder = parentOf(path); folder !== '' && !layer.has(folder); folder = parentOf(folder)) {
-      const entry = tree.get(folder);
-      if (entry !== undefined) layer.set(folder, entry);
+  const newest = new Map<ImagePath, number>();
+  for (const { path, mtime } of entries) {
+    for (let folder = parentOf(path); folder !== ''; folder = parentOf(folder)) {
+      if ((newest.get(folder) ?? -1) >= mtime) break;
+      newest.set(folder, mtime);
+    }
+  }
+  for (const [path, mtime] of newest) {
+    const entry = tree.get(path);
+    if (entry !== undefined) layer.set(path, { ...entry, mtime });
+  }
+  return layer;
+}
+
+/** What the build made, and every folder that the layers below leave otherwise than it is. */
+function lastLayer(tree: Tree, own: readonly Entry[], below: readonly ImageLayer[]): Tree {
+  const times = new Map<ImagePath, number>();
+  for (const layer of below) {
+    for (const { kind, path, mtime } of layer.tree.values()) if (kind === 'directory') times.set(path, mtime);
+  }
+  const layer = new Map(own.map((entry) => [entry.path, entry]));
+  const others = [...tree.values()].filter(
+    ({ kind, path, mtime }) => kind === 'directory' && times.get(path) !== mtime,
+  );
+  for (const entry of [...own, ...others]) {
+    layer.set(entry.path, entry);
+    for (let path = parentOf(entry.path); path !== '' && !layer.has(path); path = parentOf(path)) {
+      const folder = tree.get(path);
+      if (folder !== undefined) layer.set(path, folder);
     }
   }
   return layer;

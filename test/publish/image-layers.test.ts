@@ -11,17 +11,20 @@ function from(origin: string, entry: Entry): Entry {
 
 /** A tree of many packages, of which one has this version. */
 function image(version: string): Tree {
+  const mtime = 2000 + Number(version);
   const small = Array.from({ length: 100 }, (_, index) => [
     from(`small${index} 1`, directoryEntry(`lib/small${index}`)),
     from(`small${index} 1`, fileEntry(`lib/small${index}/init.py`, `${index}`)),
   ]);
   return treeOf(
-    directoryEntry('lib'),
+    // As every build has it: a folder is as new as the newest thing in it.
+    { ...directoryEntry('lib'), mtime },
     directoryEntry('bin'),
+    { ...from('small7 1', directoryEntry('lib/empty')), mtime },
     from('large 2', fileEntry('lib/large.so', MIB)),
     from('large 2', symlinkEntry('bin/large', '../lib/large.so')),
-    from(`changed ${version}`, directoryEntry('lib/changed')),
-    from(`changed ${version}`, fileEntry('lib/changed/init.py', version)),
+    { ...from(`changed ${version}`, directoryEntry('lib/changed')), mtime },
+    { ...from(`changed ${version}`, fileEntry('lib/changed/init.py', version)), mtime },
     from(`changed ${version}`, hardLinkEntry('lib/changed/same.py', 'lib/changed/init.py')),
     from('rootcellar', directoryEntry('.rootcellar')),
     from('rootcellar', fileEntry('.rootcellar/manifest.json', version)),
