@@ -148,7 +148,8 @@ async function exportFilesystem(
     const scratch = await store.temporaryPath();
     await withOciImages(store, [image], async ([part]) => {
       if (part === undefined) throw new Error('unreachable: one image');
-      const request = { ...part, diffId: image.diffId, compression, output: temporary, scratch, environment, signal };
+      const files = { output: temporary, title: output, scratch };
+      const request = { ...part, ...files, diffId: image.diffId, compression, environment, signal };
       await (format === 'squashfs' ? writeSquashfs(request) : writeErofs(request));
     });
   });

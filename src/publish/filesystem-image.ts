@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Contents, Tree } from '../assemble/tree.ts';
 import type { Digest } from '../base/digest.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import { shellWord } from '../base/shell-word.ts';
 import { packTree } from '../pack/pack-tree.ts';
 import { uuidOf } from '../pack/sbom.ts';
 import { writeTree } from '../store/tree-writer.ts';
@@ -27,6 +28,8 @@ export interface FilesystemRequest {
   readonly compression: string;
   /** Absolute; is not there, and its folder is. */
   readonly output: string;
+  /** What it will be called, for errors. */
+  readonly title: string;
   /** Absolute; is not there, its folder is, and the caller removes it. */
   readonly scratch: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -99,7 +102,7 @@ async function runMaker(
   request: FilesystemRequest,
   input?: Readable,
 ): Promise<void> {
-  const { environment, output, signal } = request;
+  const { environment, output, title, signal } = request;
   signal.throwIfAborted();
   const child = spawn(program, words, {
     cwd: dirname(output),
@@ -117,7 +120,7 @@ async function runMaker(
   if (end.status === 'rejected') throw isErrno(end.reason, 'ENOENT') ? missing(program, debian) : end.reason;
   const isOurs = feed.status === 'rejected' && feed.reason instanceof RootcellarError;
   // What the program says of its end counts more than that it took no more input.
-  if (end.value[0] !== 0 && !isOurs) throw failed(program, text, output);
+  if (end.value[0] !== 0 && !isOurs) throw failed(program, text, title);
   if (feed.status === 'rejected') throw feed.reason;
 }
 
@@ -125,11 +128,11 @@ function missing(program: string, debian: string): RootcellarError {
   return new RootcellarError('E_TOOL', `\`${program}\`: is not on this machine`, { hint: `apt-get install ${debian}` });
 }
 
-function failed(program: string, text: string, output: string): RootcellarError {
+function failed(program: string, text: string, title: string): RootcellarError {
   const last = text.trim().split('\n').at(-1) ?? '';
   if (/No space left/i.test(text)) {
-    return new RootcellarError('E_DISK_FULL', `\`${output}\`: no space is left for it`, {
-      hint: 'free some space, or give -o another path',
+    return new RootcellarError('E_DISK_FULL', `\`${title}\`: no space is left for it`, {
+      hint: `df -h ${shellWord(dirname(title))}, or give another path`,
     });
   }
   return new RootcellarError('E_TOOL', `\`${program}\`: failed: ${last.slice(0, 500)}`, {

@@ -10,9 +10,14 @@ const HAS_TOOLS = ['mksquashfs', 'mkfs.erofs'].every((tool) => spawnSync(tool, [
 
 let work: Workplace;
 let image: OddImage;
+/** A tar with a file that nothing compresses. */
+let random: string;
 beforeAll(async () => {
   work = await workplace();
   image = await oddImage(work);
+  random = work.path('random.tar');
+  const script = 'mkdir random && head -c 300000 /dev/urandom > random/x && tar -cf random.tar -C random x';
+  await execa('sh', ['-ec', script], { cwd: work.folder });
 });
 afterAll(() => work[Symbol.asyncDispose]());
 
@@ -81,6 +86,17 @@ describe.skipIf(!HAS_TOOLS && !MUST)('rootcellar export --format squashfs|erofs'
 });
 
 describe('rootcellar export', () => {
+  it.each(['squashfs', 'erofs', 'oci'])('says that no space is left for %s, and leaves nothing', async (format) => {
+    const small = work.path(`small-${format}`);
+    mkdirSync(small);
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', small]);
+    onTestFinished(async () => void (await execa('umount', [small])));
+    const words = ['export', random, '--format', format, '-o', `${small}/deep/x`];
+    const ended = await rootcellar(words, { home: image.home });
+    expect(ended.stderr).toContain(`error[E_DISK_FULL] \`${small}/deep/x\`: no space is left for it`);
+    expect(readdirSync(small)).toEqual([]);
+  });
+
   it.each(['deep/er/x', 'deep/er/x.tar'])('makes the folders on the way to %s', async (output) => {
     const ended = await rootcellar(['export', image.name, '-o', work.path('new', output)], { home: image.home });
     expect(ended).toMatchObject({ status: 0 });
