@@ -47,6 +47,7 @@
  */
 #define _GNU_SOURCE
 #include "identity.h"
+#include "image-lock.h"
 #include "inputs.h"
 #include "keeper.h"
 #include "probe.h"
@@ -183,6 +184,8 @@ static void set_up(void)
 		fail(STEP_DESCRIPTORS);
 	else if (read_plan() < 0)
 		fail(STEP_PLAN);
+	else if (image_lock_take(plan.image_lock, &keeper.image_lock) < 0)
+		fail(STEP_IMAGE_LOCK);
 	else if (take_identity() < 0)
 		fail(STEP_IDENTITY_LOCK);
 	else if (plan.cpu_file != NULL &&
@@ -203,6 +206,8 @@ static void set_up_berth(const unsigned char *bytes, size_t length)
 		fail(STEP_PLAN);
 	else if (berth_connect(&plan) < 0 || prepare_process() < 0)
 		fail(STEP_DESCRIPTORS);
+	else if (image_lock_take(plan.image_lock, &keeper.image_lock) < 0)
+		fail(STEP_IMAGE_LOCK);
 	else if (take_identity() < 0)
 		fail(STEP_IDENTITY_LOCK);
 	else if (plan.cpu_file != NULL &&
@@ -228,6 +233,7 @@ static void reset_keeper(void)
 {
 	memset(&keeper, 0, offsetof(struct keeper, input));
 	keeper.uid_lock = -1;
+	keeper.image_lock = -1;
 	keeper.signals = -1;
 	keeper.link = -1;
 	keeper.init_pidfd = -1;

@@ -49,6 +49,7 @@ struct keeper {
 	uint32_t uid;			/* of the program, on the host */
 	uint64_t tasks;			/* D: of this user, before the cell */
 	int uid_lock;
+	int image_lock;			/* -1: there is none */
 	int signals;			/* signalfd */
 	short status_events;		/* POLLRDHUP for a socket */
 	int link;			/* to the first process in the cell */

@@ -75,6 +75,8 @@ static enum plan_fault record(enum plan_tag tag, uint16_t flags,
 		return record_zygote(from, plan);
 	case PLAN_BERTH:
 		return record_berth(from, plan);
+	case PLAN_IMAGE_LOCK:
+		return answer(take_path(from, &plan->image_lock));
 	case PLAN_TAGS:
 		break;
 	}

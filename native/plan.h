@@ -60,6 +60,7 @@ enum plan_tag {
 	PLAN_HOST_NETWORK,	/* string resolv.conf, string hosts */
 	PLAN_ZYGOTE,		/* string socket: zygote.h; with PLAN_PARK */
 	PLAN_BERTH,		/* string socket, string id: berth.h; likewise */
+	PLAN_IMAGE_LOCK,	/* string, absolute: image-lock.h */
 	PLAN_TAGS
 };
 
@@ -125,6 +126,7 @@ struct plan {
 	 */
 	const char *place;
 	const char *root;
+	const char *image_lock;		/* NULL: nobody removes the root */
 	const char *directory;
 	const char *hostname;
 	const char *arguments[PLAN_STRINGS + 1];	/* NULL at the end */

@@ -11,6 +11,7 @@
 	/* The keeper's. */                                              \
 	step(STEP_PLAN, "plan")                                          \
 	step(STEP_DESCRIPTORS, "descriptors")                            \
+	step(STEP_IMAGE_LOCK, "image-lock")                              \
 	step(STEP_IDENTITY_LOCK, "identity-lock")                        \
 	step(STEP_CGROUP, "cgroup")                                      \
 	step(STEP_PLACE, "place")                                        \

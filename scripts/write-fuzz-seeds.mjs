@@ -25,6 +25,7 @@ const VERSION_TWO = { directory: '/cg', controllers: ['memory', 'pids', 'cpu'] }
 
 /** What a plan may have besides. */
 const ALL_ELSE = {
+  imageLock: '/var/lib/rootcellar/uses/a',
   network: { kind: 'proxy', port: 3128, socket: '/run/rootcellar/proxy' },
   files: [
     { folder: '.', name: 'in', mode: 0o755, content: undefined },

@@ -13,6 +13,8 @@ export interface LaunchPlan {
   readonly place?: string | undefined;
   /** Absolute path, on the host, of the unpacked root filesystem. */
   readonly root: string;
+  /** Absolute path of the file that stands for the image, locked as long as the launcher lives; undefined: nobody removes the root. */
+  readonly imageLock?: string | undefined;
   /** What is executed, first its absolute path in the cell. */
   readonly arguments: readonly string[];
   /** The whole environment; nothing is inherited. */
@@ -163,6 +165,7 @@ const TAG = {
   hostNetwork: 25,
   zygote: 26,
   berth: 27,
+  imageLock: 28,
 } as const;
 
 const MAGIC = 'RCELLAR\u0001';
@@ -190,6 +193,7 @@ export function encodePlan(plan: LaunchPlan): Uint8Array {
   const bytes = Buffer.concat([
     Buffer.from(MAGIC, 'latin1'),
     record(TAG.root, text('root', plan.root)),
+    ...(plan.imageLock === undefined ? [] : [record(TAG.imageLock, text('image lock', plan.imageLock))]),
     record(TAG.tier, tierBytes(plan)),
     ...plan.arguments.map((argument, index) => record(TAG.argument, text(`argument ${index}`, argument))),
     ...variables.map((variable) => record(TAG.variable, text('environment', variable))),

@@ -118,6 +118,7 @@ function errorOf(facts: CellFacts, limits: Limits): RunReport['error'] {
   }
   const { step, errno } = facts.failure;
   const name = errorName(errno);
+  if (step === 'image-lock') return { step, message: `image: is being removed, so nothing was run (${name})` };
   return { step, message: REJECTIONS.get(step)?.(name) ?? `sandbox: the step \`${step}\` failed (${name})` };
 }
 

@@ -83,6 +83,7 @@ describe('plan_decode() under ASan and UBSan', () => {
     ['a folder', fileBody(0o755, 0, '.', 'a'), 20, 4],
     ['outputs', outputBody('.', 'a/b', 'c'), 21, 0],
     ['a /proc', Buffer.alloc(0), 22, 0],
+    ['the file of its image', Buffer.from('/store/uses/a\0'), 28, 0],
   ])('takes a plan with %s', (_, body, tag, flags) => {
     expect(decode([Buffer.concat([WHOLE, record(tag, body, { flags, length: body.length })])])).toEqual([OK]);
   });
@@ -110,6 +111,9 @@ describe('plan_decode() under ASan and UBSan', () => {
     ['half an output', record(21, Buffer.alloc(11))],
     ['an output without a NUL', record(21, Buffer.concat([Buffer.alloc(12), Buffer.from('a')]))],
     ['a /proc record with content', record(22, Buffer.alloc(1))],
+    ['a relative path of its image', record(28, Buffer.from('uses/a\0'))],
+    ['no path of its image', record(28, Buffer.alloc(0))],
+    ['a path of its image without a NUL', record(28, Buffer.from('/store'))],
   ])('refuses %s', (_, bytes) => {
     expect(decode([Buffer.concat([WHOLE, bytes])])).toEqual([BAD_VALUE]);
   });
@@ -134,7 +138,7 @@ describe('plan_decode() under ASan and UBSan', () => {
     ['something behind the socket', BAD_VALUE, 24, Buffer.concat([networked(3128, '/run/proxy'), Buffer.of(0)])],
     ['one file of two', BAD_VALUE, 25, Buffer.from('x\0')],
     ['too large a file', BAD_VALUE, 25, Buffer.from(`${'x'.repeat(65_537)}\0\0`)],
-    ['a tag that is nobody\u2019s', BAD_RECORD, 28, Buffer.alloc(0)],
+    ['a tag that is nobody\u2019s', BAD_RECORD, 29, Buffer.alloc(0)],
   ])('judges a plan with %s', (_, answer, tag, body) => {
     expect(decode([Buffer.concat([WHOLE, record(tag, body)])])).toEqual([answer]);
   });
