@@ -8,7 +8,7 @@ import { provideBuiltWheels } from './built-wheels.ts';
 import { compileArtifacts, type CompiledArtifacts } from './compile-artifacts.ts';
 import { generatedContents } from './generated-contents.ts';
 import { imageManifest, ownFiles, type ImageIdentity } from './image-files.ts';
-import { targetEpoch, type Lockfile } from './lock/lockfile.ts';
+import { targetEpoch, type LockedTarget, type Lockfile } from './lock/lockfile.ts';
 import { targetKey } from './lock/target-key.ts';
 import { writeRootfs, type Rootfs } from './pack/rootfs-writer.ts';
 import { packagesOfLibraries } from './missing-packages.ts';
@@ -20,6 +20,7 @@ import { manifestJson } from './store/image-manifest.ts';
 import type { Image } from './store/image-record.ts';
 import { readTree } from './store/images.ts';
 import { putImage } from './store/put-image.ts';
+import { withStoreUse } from './store/store-use.ts';
 
 export interface BuildRequest {
   readonly recipe: Recipe;
@@ -51,12 +52,22 @@ export async function buildImage(request: BuildRequest, context: PipelineContext
   const key = targetKey(lock, architecture, target);
   const existing = await findBuilt({ recipe, lock, architecture }, context);
   if (existing !== undefined) return existingImage(existing, request, context);
+  return withStoreUse(context.store, () => makeImage({ ...request, target, key }, context), context);
+}
 
+interface Making extends BuildRequest {
+  readonly target: LockedTarget;
+  readonly key: Digest;
+}
+
+/** What it finds and makes on the way has no name before the end: nothing may be pruned meanwhile. */
+async function makeImage(request: Making, context: PipelineContext): Promise<Image> {
+  const { recipe, lock, architecture, target, key } = request;
   await checkSizes(context.store, target);
   await provideBuiltWheels({ recipe, lock, architecture, target }, context);
   const prepared = await prepareArtifacts({ recipe, architecture, target, format: lock.format }, context);
   const compiled = await compileArtifacts({ recipe, lock, architecture, target, prepared }, context);
-  const assembled = await assembleImage({ ...request, target, key, compiled }, context);
+  const assembled = await assembleImage({ ...request, compiled }, context);
   context.store.expectWriting();
   const { diffId, size } = await packImage({ ...assembled, promise: target.diffId, output: request.output }, context);
   const { tree, unpackedKeys, manifest } = assembled;
@@ -68,8 +79,11 @@ async function existingImage(image: Image, { output }: BuildRequest, context: Pi
   if (output === undefined) return image;
   // A command that writes removes what killed ones left, though this one needs no temporary file itself.
   context.store.expectWriting();
-  const tree = await readTree(context.store, image);
-  await packImage({ tree, unpackedKeys: image.unpackedKeys, promise: image.diffId, output }, context);
+  const pack = async (): Promise<unknown> => {
+    const tree = await readTree(context.store, image);
+    return packImage({ tree, unpackedKeys: image.unpackedKeys, promise: image.diffId, output }, context);
+  };
+  await withStoreUse(context.store, pack, context);
   return image;
 }
 

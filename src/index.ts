@@ -20,6 +20,13 @@ export { startProgram, type InputFile, type RunRequest, type RunningProgram } fr
 export type { RunReport, RunStatus, StartKind } from './run/run-report.ts';
 export type { Image } from './store/image-record.ts';
 export { findImage, listImages } from './store/images.ts';
+export {
+  pruneStore,
+  removeImage,
+  type PruneReport,
+  type PruneRequest,
+  type RemoveRequest,
+} from './store/prune-store.ts';
 export { Store } from './store/store.ts';
 export { storeHome } from './store/store-home.ts';
 export { WarmPool, type PoolKindState, type WarmPoolSettings } from './warm-pool.ts';

@@ -21,6 +21,7 @@ import type { Image } from './store/image-record.ts';
 import { findByInputs, readTree, treePath } from './store/images.ts';
 import { digestOfSource, openRegularFile } from './store/open-file.ts';
 import { putImage } from './store/put-image.ts';
+import { withStoreUse } from './store/store-use.ts';
 import type { Store } from './store/store.ts';
 import { writeUnpacked } from './store/unpacked.ts';
 
@@ -47,7 +48,8 @@ export async function loadRootfs(path: string, context: PipelineContext, options
     const inputsKey = isUsual ? key : digestOf(canonicalJson({ key, name, architecture }));
     const existing = await findByInputs(context.store, inputsKey);
     const tar = { source, path, key, inputsKey, architecture, name: name ?? `tar-${shortDigest(digest)}` };
-    return existing ?? (await importTar(tar, context));
+    if (existing !== undefined) return existing;
+    return await withStoreUse(context.store, () => importTar(tar, context), context);
   } finally {
     await source.close();
   }

@@ -15,6 +15,7 @@ import type { Resolution } from './resolve/resolution.ts';
 import type { ResolverSettings, Upgrade } from './resolve/resolver-settings.ts';
 import type { WheelBuilder } from './resolve/wheel-builder.ts';
 import { artifactPath, storedSize } from './store/artifacts.ts';
+import { withStoreUse } from './store/store-use.ts';
 
 export interface LockRequest {
   readonly recipe: Recipe;
@@ -87,6 +88,18 @@ async function resolveAgain(request: Relock, context: PipelineContext): Promise<
     );
     if (!isLacking) return kept;
   }
+  // What is downloaded, and wheels that are built, have no name in the store before there is an image.
+  return withStoreUse(context.store, () => resolveMissing({ ...request, isCurrent, missing }, context), context);
+}
+
+interface Resolving extends Relock {
+  /** Whether what `previous` has was resolved for this recipe. */
+  readonly isCurrent: boolean;
+  readonly missing: readonly Architecture[];
+}
+
+async function resolveMissing(request: Resolving, context: PipelineContext): Promise<Resolution> {
+  const { recipe, upgrade, previous, isCurrent, missing } = request;
   const { resolveRecipe } = await import('./resolve/resolve-recipe.ts');
   const settings = await resolverSettings(context);
   const resolving = { recipe, previous, isCurrent, architectures: missing, upgrade, settings };

@@ -20,6 +20,7 @@ import { programWords } from './program-words.ts';
 import type { RunRequest } from './run-program.ts';
 import { tmpNames, tmpPathText } from './run/tmp-path.ts';
 import type { ImageManifest } from './store/image-manifest.ts';
+import { useFile } from './store/image-use.ts';
 import { slotsFolder } from './store/slot-folder.ts';
 import type { Store } from './store/store.ts';
 
@@ -46,6 +47,7 @@ export async function programPlan(parts: PlanParts, { store, now }: PipelineCont
     ...ground,
     place,
     root,
+    imageLock: useFile(store, request.image),
     arguments: [...words, ...request.arguments],
     environment: cellEnvironment(
       { ...network.variables, ...request.environment },

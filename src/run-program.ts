@@ -22,8 +22,10 @@ import type { RunReport } from './run/run-report.ts';
 import type { CellFacts } from './run/status-reader.ts';
 import { readManifest, type ImageManifest } from './store/image-manifest.ts';
 import type { Image } from './store/image-record.ts';
+import { removalOr } from './store/images.ts';
 import { materialiseRootfs } from './store/rootfs-folder.ts';
 import { makeSlot } from './store/slot-folder.ts';
+import { withStoreUse } from './store/store-use.ts';
 
 export interface RunRequest {
   readonly image: Image;
@@ -84,13 +86,16 @@ export async function startProgram(request: RunRequest, context: PipelineContext
   const limits = { ...manifest.sandbox.limits, ...request.limits };
   await checkDestinations(request.outputs ?? []);
   const files = placeInputs(await inputEntries(request.files ?? []), limits.tmpBytes);
-  const root = await materialiseRootfs(context.store, image, { progress: context.progress, signal: context.signal });
   const network = await networkFor(request, { manifest, host }, context);
-  try {
+  const start = async (): Promise<RunningCell> => {
+    const root = await materialiseRootfs(context.store, image, { progress: context.progress, signal: context.signal });
     const plan = await programPlan({ request, manifest, limits, root, host, files, network }, context);
     const { onOutput, outputs } = request;
     const launch: LaunchRequest = { plan, cellPath: CELL_PATH, stdio, onOutput, outputs, input, signal: cancel };
-    const { outcome, forward } = launchWithSlot(launch, (index) => makeSlot(context.store, root, index));
+    return launchWithSlot(launch, (index) => makeSlot(context.store, root, index));
+  };
+  try {
+    const { outcome, forward } = await startWithImage(start, image, context);
     const closed = outcome.finally(() => network.close());
     const report = closed.then((ended) =>
       withEvents(programReport(ended, { request, limits, tier: host.tier }), network),
@@ -100,6 +105,31 @@ export async function startProgram(request: RunRequest, context: PipelineContext
     await network.close();
     throw error;
   }
+}
+
+/**
+ * Between the look at an image and the moment in which its cell holds it, it may be removed: then it is laid out once more, unless
+ * all of it is gone, which is told.
+ */
+async function startWithImage(
+  start: () => Promise<RunningCell>,
+  image: Image,
+  { store, signal }: PipelineContext,
+): Promise<RunningCell> {
+  const startOrTell = (): Promise<RunningCell> =>
+    start().catch((error: unknown) => {
+      throw removalOr(store, image, error);
+    });
+  let cell = await startOrTell();
+  const again = async (): Promise<CellOutcome> => {
+    const outcome = await cell.outcome;
+    if (outcome.facts.failure?.step !== 'image-lock') return outcome;
+    // Until who removes images has done so.
+    await withStoreUse(store, () => Promise.resolve(), { signal });
+    cell = await startOrTell();
+    return cell.outcome;
+  };
+  return { outcome: again(), forward: (name) => cell.forward(name) };
 }
 
 /** What a run's network is opened by. */

@@ -51,6 +51,7 @@ export const ERROR_CODES = {
   E_DISK_FULL: 'no space is left on the device',
   E_STORE_NEWER: 'the store was written by a newer version',
   E_STORE_INVALID: 'the store is damaged',
+  E_STORE_BUSY: 'others use the store, or an image of it, in a way that stops this',
   E_NOTHING_KNOWN: 'nothing in the image, and nothing that is known, has this name',
   E_GENERATION_NOT_FOUND: 'there is no such generation of an image',
   E_IMAGE_NOT_FOUND: 'there is no such image',

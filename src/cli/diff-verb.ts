@@ -11,7 +11,7 @@ import type { DiffFlags } from './command-line.ts';
 import { comparisonJson } from './comparison-json.ts';
 import { comparisonText } from './comparison-text.ts';
 import { namedImage } from './named-image.ts';
-import { withPipeline } from './pipeline.ts';
+import { withImages } from './pipeline.ts';
 
 interface DiffRequest {
   readonly before: string;
@@ -21,7 +21,7 @@ interface DiffRequest {
 
 /** `rootcellar diff`: 0, or with `--exit-code` 1 when something differs. */
 export async function diffVerb(context: CommandContext, { before, after, flags }: DiffRequest): Promise<number> {
-  const { sides, comparison } = await withPipeline(context, async (pipeline) => {
+  const { sides, comparison } = await withImages(context, async (pipeline) => {
     const old = await comparedBy(before, pipeline);
     const now = await comparedBy(after, pipeline);
     return { sides: { before: old, after: now }, comparison: await compareImages(old, now, pipeline) };

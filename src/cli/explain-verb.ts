@@ -11,14 +11,14 @@ import { imageContents, readTree } from '../store/images.ts';
 import { buildRecipe } from './build-verb.ts';
 import type { CommandContext } from './command-context.ts';
 import { architectureOf, isRecipe, namedImage } from './named-image.ts';
-import { openRecipe, withPipeline } from './pipeline.ts';
+import { openRecipe, withImages } from './pipeline.ts';
 
 /**
  * `rootcellar explain`: why something is in an image, or is not. A recipe whose image is refused because libraries are
  * missing is explained all the same. Throws E_NOTHING_KNOWN when no story has to do with the thing.
  */
 export async function explainVerb(context: CommandContext, word: string, thing: string): Promise<number> {
-  const explanation = await withPipeline(context, (pipeline) => explain(word, thing, pipeline));
+  const explanation = await withImages(context, (pipeline) => explain(word, thing, pipeline));
   const { stories, near } = explanation;
   if (stories.length === 0) {
     throw new RootcellarError(

@@ -16,7 +16,7 @@ import { newOutput } from './export-output.ts';
 import { exportedImages } from './exported-images.ts';
 import type { ExportFlags } from './image-commands.ts';
 import { namedImage } from './named-image.ts';
-import { withPipeline } from './pipeline.ts';
+import { withImages } from './pipeline.ts';
 
 /** What each format's layers or blocks may be compressed with; the first is taken where nothing is said. */
 const COMPRESSIONS = { oci: ['gzip', 'none'], docker: ['none', 'gzip'], ...FILESYSTEM_COMPRESSIONS } as const;
@@ -32,7 +32,7 @@ const EXAMPLES: Readonly<Record<Format, string>> = {
 /** `rootcellar export IMAGE -o PATH`: for what runs containers, or mounts images. */
 export async function exportVerb(context: CommandContext, word: string, flags: ExportFlags): Promise<number> {
   const wanted = wantedExport(flags);
-  const exported = await withPipeline(context, (pipeline) =>
+  const exported = await withImages(context, (pipeline) =>
     wanted.format === 'squashfs' || wanted.format === 'erofs'
       ? exportFilesystem(word, { ...wanted, format: wanted.format }, pipeline)
       : exportLayers(word, { ...wanted, compression: wanted.compression === 'none' ? 'none' : 'gzip' }, pipeline),

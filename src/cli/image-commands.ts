@@ -11,6 +11,16 @@ export interface RollbackFlags {
   readonly to?: string;
 }
 
+export interface PruneFlags {
+  /** A number. */
+  readonly keep?: string;
+  readonly dryRun?: boolean;
+}
+
+export interface RemoveFlags {
+  readonly dryRun?: boolean;
+}
+
 export interface RefreshFlags {
   readonly check?: boolean;
   readonly upgradePackage?: readonly string[];
@@ -26,6 +36,7 @@ export interface ExportFlags {
 /** What becomes of images that are built: others in their place, and other forms. */
 export function addImageVerbs(program: Command, run: Run): void {
   addGenerationVerbs(program, run);
+  addRemovalVerbs(program, run);
   addRefreshVerb(program, run);
   addHistoryVerb(program, run);
   addExportVerb(program, run);
@@ -46,6 +57,28 @@ function addGenerationVerbs(program: Command, run: Run): void {
     .action(async (image: string, flags: CommonFlags & RollbackFlags) => {
       const { rollbackVerb } = await import('./rollback-verb.ts');
       await run(flags, (context) => rollbackVerb(context, image, flags));
+    });
+}
+
+function addRemovalVerbs(program: Command, run: Run): void {
+  addVerb(program, 'prune [names...]', {
+    summary: 'remove older generations, and all that no generation needs; what is in use stays',
+    example: 'prune python --keep 2',
+  })
+    .option('--keep <count>', 'generations that stay of each name, the current one among them (default: 5)')
+    .option('--dry-run', 'only say what would go')
+    .action(async (names: string[], flags: CommonFlags & PruneFlags) => {
+      const { pruneVerb } = await import('./prune-verb.ts');
+      await run(flags, (context) => pruneVerb(context, names, flags));
+    });
+  addVerb(program, 'remove <name>', {
+    summary: 'remove a name with all of its generations, unless one is in use',
+    example: 'remove python',
+  })
+    .option('--dry-run', 'only say what would go')
+    .action(async (name: string, flags: CommonFlags & RemoveFlags) => {
+      const { removeVerb } = await import('./prune-verb.ts');
+      await run(flags, (context) => removeVerb(context, name, flags));
     });
 }
 

@@ -12,7 +12,7 @@ import { temporaryFolder } from '../store/rootfs-folder.ts';
 import { onDisk } from '../store/store-error.ts';
 import type { Taken } from '../take-image.ts';
 import type { CommandContext } from './command-context.ts';
-import { withPipeline } from './pipeline.ts';
+import { withImages } from './pipeline.ts';
 import type { LoadFlags } from './registry-commands.ts';
 import { takeAll, takenArchitectures, takenName, tellTaken } from './taken-images.ts';
 
@@ -21,7 +21,7 @@ export async function loadVerb(context: CommandContext, word: string, flags: Loa
   const path = resolve(word);
   const architectures = takenArchitectures(flags, context);
   const isFolder = await isDirectory(path, word);
-  const taken = await withPipeline(context, async (pipeline) => {
+  const taken = await withImages(context, async (pipeline) => {
     const { store } = pipeline;
     const files = isFolder
       ? folderFiles(path)

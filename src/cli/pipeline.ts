@@ -5,6 +5,7 @@ import { readOnce } from '../readings.ts';
 import { locateRecipe } from '../recipe/recipe-location.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { Store } from '../store/store.ts';
+import { withStoreUse } from '../store/store-use.ts';
 import { storeHome, type StoreOwner } from '../store/store-home.ts';
 import type { CommandContext } from './command-context.ts';
 
@@ -21,6 +22,14 @@ export async function withPipeline<T>(
   } finally {
     await store.close();
   }
+}
+
+/** The same for what reads images, of which nothing is pruned meanwhile. */
+export async function withImages<T>(
+  context: CommandContext,
+  action: (pipeline: PipelineContext) => Promise<T>,
+): Promise<T> {
+  return withPipeline(context, (pipeline) => withStoreUse(pipeline.store, () => action(pipeline), pipeline));
 }
 
 /** Like `openRecipe`, but read only if it has changed since the last time. */

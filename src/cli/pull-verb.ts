@@ -1,6 +1,6 @@
 import { parseReference } from '../publish/image-reference.ts';
 import type { CommandContext } from './command-context.ts';
-import { withPipeline } from './pipeline.ts';
+import { withImages } from './pipeline.ts';
 import type { PullFlags } from './registry-commands.ts';
 import { withRegistry } from './registry-connection.ts';
 import { takeAll, takenArchitectures, takenName, tellTaken } from './taken-images.ts';
@@ -11,7 +11,7 @@ export async function pullVerb(context: CommandContext, text: string, flags: Pul
   const architectures = takenArchitectures(flags, context);
   const name = takenName(flags, reference.repository.slice(reference.repository.lastIndexOf('/') + 1));
   const { plainHttp, trustPolicy } = flags;
-  const taken = await withPipeline(context, (pipeline) =>
+  const taken = await withImages(context, (pipeline) =>
     withRegistry({ reference, plainHttp }, pipeline, async (registry) => {
       const [{ offeredImages }, { registrySource, topDocument }] = await Promise.all([
         import('../publish/offered-image.ts'),

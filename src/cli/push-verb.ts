@@ -8,7 +8,7 @@ import { openPushedBlobs } from '../publish/pushed-blobs.ts';
 import { onDisk } from '../store/store-error.ts';
 import type { CommandContext } from './command-context.ts';
 import { exportedImages } from './exported-images.ts';
-import { withPipeline } from './pipeline.ts';
+import { withImages } from './pipeline.ts';
 import type { PushFlags } from './registry-commands.ts';
 import { withRegistry } from './registry-connection.ts';
 
@@ -35,7 +35,7 @@ export async function pushVerb(
       hint: 'use gzip or none',
     });
   }
-  const { images, pushed } = await withPipeline(context, (pipeline) =>
+  const { images, pushed } = await withImages(context, (pipeline) =>
     withRegistry({ reference, plainHttp }, pipeline, async (registry) => {
       const { store } = pipeline;
       const { pushImages } = await import('../publish/push-images.ts');

@@ -12,7 +12,7 @@ import type { BillFormat } from './bill-text.ts';
 import type { CommandContext } from './command-context.ts';
 import type { ShowFlags } from './command-line.ts';
 import { namedImage } from './named-image.ts';
-import { withPipeline } from './pipeline.ts';
+import { withImages } from './pipeline.ts';
 import { tableText } from './table-text.ts';
 
 /** One package's share of an image. */
@@ -37,7 +37,7 @@ const LARGEST_FILES = 10;
  */
 export async function showVerb(context: CommandContext, word: string, flags: ShowFlags): Promise<number> {
   const format = billFormat(flags);
-  return await withPipeline(context, async (pipeline) => {
+  return await withImages(context, async (pipeline) => {
     const { store } = pipeline;
     const image = await namedImage(word, pipeline);
     if (format !== undefined) {

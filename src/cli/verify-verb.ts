@@ -3,7 +3,7 @@ import { verifyImage } from '../store/verify-image.ts';
 import type { CommandContext } from './command-context.ts';
 import type { VerifyFlags } from './command-line.ts';
 import { namedImage } from './named-image.ts';
-import { withPipeline } from './pipeline.ts';
+import { withImages } from './pipeline.ts';
 
 /** `rootcellar verify`. Throws E_VERIFY_FAILED with one problem for each thing that is wrong. */
 export async function verifyVerb(
@@ -24,7 +24,7 @@ function wrongWords(): RootcellarError {
 }
 
 async function verifyOne(context: CommandContext, word: string): Promise<number> {
-  const { image, faults } = await withPipeline(context, async (pipeline) => {
+  const { image, faults } = await withImages(context, async (pipeline) => {
     const found = await namedImage(word, pipeline);
     return { image: found, faults: await verifyImage(pipeline.store, found) };
   });

@@ -3,6 +3,7 @@ import type { Architecture } from '../base/architecture.ts';
 import { shortDigest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { Image } from '../store/image-record.ts';
+import { holdImage } from '../store/image-use.ts';
 import { readCurrent } from '../store/images.ts';
 import type { Store } from '../store/store.ts';
 import type { ImageSource, ServedImage, Upgrade } from './image-source.ts';
@@ -36,6 +37,8 @@ export class WatchedImages implements ImageSource {
   readonly #built: () => Promise<void>;
   #watching: Promise<void> = Promise.resolve();
   #current: ServedImage | undefined;
+  /** Of what is served: idle, too, it is not removed. */
+  #letGo: () => void = () => undefined;
   #buildProblem: string | undefined;
   #lookProblem: string | undefined;
 
@@ -66,6 +69,7 @@ export class WatchedImages implements ImageSource {
     this.#stop.abort();
     await this.#watching;
     await this.#built();
+    this.#letGo();
   }
 
   async #lookOften(): Promise<void> {
@@ -103,9 +107,18 @@ export class WatchedImages implements ImageSource {
   async #serve(image: Image): Promise<void> {
     if (isSame(image, this.#current?.image)) return;
     const { store, watch } = this.#options;
-    const next = await prepareServedImage(store, image);
+    const letGo = await holdImage(store, image);
+    const next = await prepareServedImage(store, image).catch((error: unknown) => {
+      letGo();
+      throw error;
+    });
     // A look may have found what was just built.
-    if (isSame(image, this.#current?.image)) return;
+    if (isSame(image, this.#current?.image)) {
+      letGo();
+      return;
+    }
+    this.#letGo();
+    this.#letGo = letGo;
     const was = this.#current === undefined ? '' : `, in place of generation ${this.#current.image.generation}`;
     this.#current = next;
     const what = `image \`${image.name}\` generation ${image.generation}, ${shortDigest(image.diffId)}`;

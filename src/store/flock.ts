@@ -3,8 +3,10 @@ import { fstatSync, statSync } from 'node:fs';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 
 export interface LockRequest {
-  /** Whether to wait for the holder; otherwise a held lock gives `false`. */
-  readonly wait: boolean;
+  /** Whether to wait for the holder, or how many milliseconds at most; a lock that is held all the while gives `false`. */
+  readonly wait: boolean | number;
+  /** Beside others that share it. Alone when undefined. */
+  readonly isShared?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -12,22 +14,28 @@ const BUSY = 75;
 const STANDARD_ERROR_LIMIT = 2000;
 
 /**
- * Takes an exclusive flock(2) lock on the open file `descriptor`. It holds until every copy of the descriptor is closed,
+ * Takes a flock(2) lock, exclusive unless it is shared, on the open file `descriptor`. It holds until every copy of the descriptor is closed,
  * so the kernel frees it when this process dies in whatever way.
  *
  * Node has no flock(2). util-linux's flock(1) locks the open file description that it inherits, which is ours: the lock
  * stays when it ends (flock(2): "associated with an open file description").
  * Throws E_STORE_INVALID when flock(1) or the file system cannot lock, E_CANCELLED when `signal` stopped the waiting.
  */
-export async function lockDescriptor(descriptor: number, { wait, signal }: LockRequest): Promise<boolean> {
-  const how = wait ? ['--exclusive'] : ['--exclusive', '--nonblock', '--conflict-exit-code', `${BUSY}`];
-  const { status, errors } = await runFlock([...how, '3'], descriptor, signal);
+export async function lockDescriptor(descriptor: number, { wait, isShared, signal }: LockRequest): Promise<boolean> {
+  const kind = isShared === true ? '--shared' : '--exclusive';
+  const { status, errors } = await runFlock([kind, ...patience(wait), '3'], descriptor, signal);
   if (status === 0) return true;
-  if (status === BUSY && !wait) return false;
+  if (status === BUSY && wait !== true) return false;
   if (signal?.aborted === true) throw new RootcellarError('E_CANCELLED', 'the store: stopped while waiting for a lock');
   throw new RootcellarError('E_STORE_INVALID', `the store: its files cannot be locked: ${errors.trim()}`, {
     hint: 'apt-get install util-linux, or set ROOTCELLAR_HOME to a folder on a local disk',
   });
+}
+
+function patience(wait: LockRequest['wait']): readonly string[] {
+  if (wait === true) return [];
+  const most = wait === false ? ['--nonblock'] : ['--timeout', `${wait / 1000}`];
+  return [...most, '--conflict-exit-code', `${BUSY}`];
 }
 
 /** Whether `path` still names the open file `descriptor`. */

@@ -89,6 +89,17 @@ export function missingFile(store: Store, { diffId, unpackedKeys }: Image): stri
   return files.find((file) => !existsSync(file));
 }
 
+/** Why an image that was found before cannot be used: it has been removed since, or else `error`. */
+export function removalOr(store: Store, image: Image, error: unknown): unknown {
+  const { name, architecture, generation, diffId } = image;
+  const record = generationPath(store, name, { architecture, number: generation });
+  if (existsSync(record) || existsSync(treePath(store, diffId))) return error;
+  return new RootcellarError('E_IMAGE_NOT_FOUND', `image \`${name}\`: its generation ${generation} was removed`, {
+    hint: `rootcellar images ${name} --generations`,
+    cause: error,
+  });
+}
+
 /** When this generation was made, as RFC 3339 writes times. */
 export async function madeAt(store: Store, { name, architecture, generation }: Image): Promise<string> {
   const { mtime } = await stat(generationPath(store, name, { architecture, number: generation }));
@@ -128,6 +139,20 @@ export async function generationNumbers(
   return names
     .flatMap((file) => (/^[1-9]\d{0,8}\.json$/.test(file) ? [Number.parseInt(file, 10)] : []))
     .toSorted((a, b) => a - b);
+}
+
+/** The least number that a new generation may have: those of newer ones that are gone are not used again. */
+export async function nextNumber(store: Store, name: string, architecture: Architecture): Promise<number> {
+  try {
+    return Number.parseInt(await readFile(nextNumberPath(store, name, architecture), 'utf8'), 10) || 1;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return 1;
+    throw error;
+  }
+}
+
+export function nextNumberPath(store: Store, name: string, architecture: Architecture): string {
+  return store.path('names', name, architecture, 'next');
 }
 
 export interface GenerationId {

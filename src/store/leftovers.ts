@@ -58,7 +58,7 @@ export function removeAll(path: string): void {
 }
 
 /** Images have folders in which their owner may not write, and from which nothing could be removed. */
-function openFolders(path: string): void {
+export function openFolders(path: string): void {
   if (!lstatSync(path).isDirectory()) return;
   chmodSync(path, 0o700);
   for (const child of readdirSync(path, { withFileTypes: true })) {

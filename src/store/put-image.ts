@@ -1,10 +1,12 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Tree } from '../assemble/tree.ts';
 import { hexOf } from '../base/digest.ts';
+import { isErrno } from '../base/rootcellar-error.ts';
 import { linkDurably, syncFolder, writeDurably } from './durable-file.ts';
 import { formatImage, formatTree } from './image-record.ts';
 import type { Image } from './image-record.ts';
-import { generationNumbers, generationPath, IMAGE_NAME, readCurrent, treePath } from './images.ts';
+import { generationNumbers, generationPath, IMAGE_NAME, nextNumber, readCurrent, treePath } from './images.ts';
 import { withLock } from './kernel-lock.ts';
 import { onDisk } from './store-error.ts';
 import type { Store } from './store.ts';
@@ -43,7 +45,21 @@ export async function linkInputs(store: Store, { name, architecture, generation,
 
 /** What is current from here on; what runs keeps what it has. */
 export async function linkCurrent(store: Store, { name, architecture, generation }: Image): Promise<void> {
-  await linkDurably(store, store.path('names', name, architecture, 'current'), `${generation}.json`);
+  const folder = store.path('names', name, architecture);
+  const before = await targetOf(join(folder, 'current'));
+  const next = `${generation}.json`;
+  // Its time tells until when that one was current: `pruneStore`.
+  if (before !== undefined && before !== next) await linkDurably(store, join(folder, 'previous'), before);
+  await linkDurably(store, join(folder, 'current'), next);
+}
+
+async function targetOf(link: string): Promise<string | undefined> {
+  try {
+    return await readlink(link);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }
 
 function isSame(current: Image, image: NewImage): boolean {
@@ -63,7 +79,8 @@ async function addGeneration(store: Store, image: NewImage): Promise<Image> {
 }
 
 async function nextGeneration(store: Store, { name, architecture }: NewImage): Promise<number> {
-  return Math.max(0, ...(await generationNumbers(store, name, architecture))) + 1;
+  const newest = Math.max(0, ...(await generationNumbers(store, name, architecture)));
+  return Math.max(newest + 1, await nextNumber(store, name, architecture));
 }
 
 function withGeneration(image: NewImage, generation: number): Image {

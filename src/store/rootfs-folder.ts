@@ -17,6 +17,7 @@ import { removeAll } from './leftovers.ts';
 import { compareFolder } from './rootfs-comparison.ts';
 import { selectPaths } from './rootfs-plan.ts';
 import { onDisk } from './store-error.ts';
+import { withStoreUse } from './store-use.ts';
 import type { Store } from './store.ts';
 import { writeTree } from './tree-writer.ts';
 
@@ -39,12 +40,14 @@ export async function materialiseRootfs(store: Store, image: Image, options: Mat
   const present = trustedFolder(store, image, options);
   if (present !== undefined) return present;
   const lock = { lock: `rootfs-${hexOf(image.diffId)}`, signal: options.signal };
-  return withLock(store, lock, () =>
-    onDisk(store.home, async () => {
-      if (trustedFolder(store, image, options) === undefined) await judgeOlderFolders(store, image);
-      return trustedFolder(store, image, options) ?? makeRootfs(store, image, options);
-    }),
-  );
+  const make = (): Promise<string> =>
+    withLock(store, lock, () =>
+      onDisk(store.home, async () => {
+        if (trustedFolder(store, image, options) === undefined) await judgeOlderFolders(store, image);
+        return trustedFolder(store, image, options) ?? makeRootfs(store, image, options);
+      }),
+    );
+  return withStoreUse(store, make, options);
 }
 
 /** Every folder that was laid out for the image, whether it can be trusted or not. */

@@ -10,7 +10,8 @@ import { damaged, onDisk } from './store-error.ts';
 
 /** The version of the folder's own shape. */
 const LAYOUT = 1;
-const LAYOUT_FILE = 'rootcellar-store.json';
+/** Once it is there it stays as it is, so it can be locked for all of the store. */
+export const LAYOUT_FILE = 'rootcellar-store.json';
 
 /** Modes: artifacts may be private and files of an image may be writable for all, so only the owner enters. */
 const FOLDERS = {
@@ -25,6 +26,8 @@ const FOLDERS = {
   slots: 0o700,
   /** What is remembered of refreshes, a folder for each name. */
   refreshes: 0o700,
+  /** A file for each image that was run, which its cells lock. */
+  uses: 0o700,
   locks: 0o700,
   /** Entered by the unprivileged user who compiles bytecode. */
   tmp: 0o711,

@@ -33,9 +33,8 @@ async function checkArchitecture(folder: NamedFolder): Promise<readonly StoreFau
   const files = readdirSync(path);
   const damaged: StoreFault[] = [];
   const incomplete: StoreFault[] = [];
-  const current = join(path, 'current');
-  const target = statusOf(current)?.isSymbolicLink() === true ? readlinkSync(current) : undefined;
-  for (const file of files.filter((name) => name !== 'current')) {
+  const target = targetOf(join(path, 'current'));
+  for (const file of files.filter((name) => !OTHER_FILES.has(name))) {
     if (!/^[1-9]\d{0,8}\.json$/.test(file)) {
       damaged.push(...stray({ path: join(path, file) }));
       continue;
@@ -44,8 +43,12 @@ async function checkArchitecture(folder: NamedFolder): Promise<readonly StoreFau
     damaged.push(...(await readGeneration({ ...folder, path: join(path, file) }, file, images)));
     for (const image of images) incomplete.push(...(await checkImage(image, folder, file === target)));
   }
-  return [...damaged, ...incomplete, ...currentFaults({ current, target, path, damaged })];
+  const links = ['current', 'previous'].flatMap((name) => linkFaults({ link: join(path, name), path, damaged }));
+  return [...damaged, ...incomplete, ...links];
 }
+
+/** Of a name and architecture, besides generations: which is current, which was before, and the next one's number. */
+const OTHER_FILES: ReadonlySet<string> = new Set(['current', 'previous', 'next']);
 
 async function readGeneration(folder: NamedFolder, file: string, found: Image[]): Promise<readonly StoreFault[]> {
   const { path, name, architecture } = folder;
@@ -73,22 +76,26 @@ async function checkImage(image: Image, folder: NamedFolder, isCurrent: boolean)
   return faults.map((message) => ({ path: treePath(store, image.diffId), message, remedy: 'remove' }));
 }
 
-interface CurrentLink {
-  readonly current: string;
-  readonly target: string | undefined;
+interface GenerationLink {
+  readonly link: string;
   readonly path: string;
   readonly damaged: readonly StoreFault[];
 }
 
 /** There may be none: a process was killed before it made the first one. */
-function currentFaults({ current, target, path, damaged }: CurrentLink): readonly StoreFault[] {
-  if (statusOf(current) === undefined) return [];
-  if (target === undefined) return [{ path: current, message: `\`${current}\`: is no link`, remedy: 'remove' }];
+function linkFaults({ link, path, damaged }: GenerationLink): readonly StoreFault[] {
+  if (statusOf(link) === undefined) return [];
+  const target = targetOf(link);
+  if (target === undefined) return [{ path: link, message: `\`${link}\`: is no link`, remedy: 'remove' }];
   const generation = join(path, target);
   const isSound =
     /^[1-9]\d{0,8}\.json$/.test(target) &&
     statusOf(generation) !== undefined &&
     !damaged.some((fault) => fault.path === generation);
   if (isSound) return [];
-  return [{ path: current, message: `\`${current}\`: leads to no sound generation: ${target}`, remedy: 'remove' }];
+  return [{ path: link, message: `\`${link}\`: leads to no sound generation: ${target}`, remedy: 'remove' }];
+}
+
+function targetOf(link: string): string | undefined {
+  return statusOf(link)?.isSymbolicLink() === true ? readlinkSync(link) : undefined;
 }

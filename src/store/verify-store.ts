@@ -34,6 +34,8 @@ type Check = (item: StoreItem) => Promise<readonly StoreFault[]>;
 const CHECKS: Readonly<Record<StoreFolder, Check>> = {
   tmp: async (item) => kindFault(item, 'folder', (status) => status.isDirectory()),
   locks: async (item) => kindFault(item, 'file', (status) => status.isFile()),
+  uses: async (item) =>
+    digestOfName(item.name) === undefined ? stray(item) : kindFault(item, 'file', (status) => status.isFile()),
   partial: async (item) =>
     /^[0-9a-f]{64}(?:\.from)?$/.test(item.name) ? kindFault(item, 'file', (status) => status.isFile()) : stray(item),
   artifacts: (item) => checkFile(item, (digest) => verifyArtifact(item.store, digest)),

@@ -94,6 +94,7 @@ describe('verifyStore()', () => {
       rootfs: 2,
       slots: 0,
       refreshes: 0,
+      uses: 0,
     });
   });
 
