@@ -13,7 +13,9 @@ import type { Upgrade } from '../resolve/resolver-settings.ts';
 import type { Image } from '../store/image-record.ts';
 import { listGenerations, readCurrent, readTree } from '../store/images.ts';
 import { withLock } from '../store/kernel-lock.ts';
+import { pruneStore } from '../store/prune-store.ts';
 import { putImage } from '../store/put-image.ts';
+import { withStoreUse } from '../store/store-use.ts';
 import { changeReport, type ChangeReport } from './change-report.ts';
 import { harmfulUpdates } from './harmful-updates.ts';
 import { imageChanges } from './image-changes.ts';
@@ -55,11 +57,31 @@ export type RefreshedLock = RefreshResult & { readonly from: Digest; readonly to
 export async function refreshImage(request: RefreshRequest, context: PipelineContext): Promise<RefreshResult> {
   const { name } = request.recipe;
   // Whoever comes second finds what the first has done.
-  return withLock(context.store, `refresh-${name}`, () =>
+  return withLock(context.store, { lock: `refresh-${name}`, signal: context.signal }, () =>
     request.isCheck
       ? refreshAlone(request, context)
-      : recordRefresh(name, context, (watched) => refreshAlone(request, watched)),
+      : recordRefresh(name, context, async (watched) => {
+          const result = await refreshAlone(request, watched);
+          if (result.kind === 'switched') await removeOlder(request.recipe, watched);
+          return result;
+        }),
   );
+}
+
+/** Only as many generations stay as the recipe says, if it says anything of refreshes. That others use the store is no fault of this one. */
+async function removeOlder(
+  { name, refresh }: Recipe,
+  { store, signal, progress, now }: PipelineContext,
+): Promise<void> {
+  if (refresh === undefined) return;
+  try {
+    const { removed } = await pruneStore(store, { keep: refresh.keep, names: [name], nowMs: now * 1000, signal });
+    if (removed.length > 0)
+      progress({ kind: 'end', step: 'store', summary: `${removed.length} older generations removed` });
+  } catch (error) {
+    if (!(error instanceof RootcellarError) || error.code === 'E_CANCELLED') throw error;
+    progress({ kind: 'warning', message: `older generations stay: ${error.message}`, hint: 'rootcellar prune' });
+  }
 }
 
 async function refreshAlone(request: RefreshRequest, context: PipelineContext): Promise<RefreshedLock> {
@@ -77,6 +99,22 @@ async function refreshAlone(request: RefreshRequest, context: PipelineContext): 
   const architectures = await unbuilt(lock, { previous, report }, context);
   if (architectures.length === 0) return { kind: 'current', report, ...ends };
   if (isCheck) return { kind: 'available', report, ...ends };
+  const found = { previous, lock, report, architectures, ends };
+  // What is built has no name before it is tried: nobody may take it for garbage meanwhile.
+  return withStoreUse(context.store, () => takeOrKeep(recipe, found, context), { signal: context.signal });
+}
+
+interface Found {
+  readonly previous: Lockfile;
+  readonly lock: Lockfile;
+  readonly report: ChangeReport;
+  /** To build. */
+  readonly architectures: readonly Architecture[];
+  readonly ends: Pick<RefreshedLock, 'from' | 'to'>;
+}
+
+async function takeOrKeep(recipe: Recipe, found: Found, context: PipelineContext): Promise<RefreshedLock> {
+  const { previous, lock, report, architectures, ends } = found;
   const before = testedBefore(recipe, context);
   const tried = await tryUpdate({ recipe, lock, architectures }, before, context);
   const full = await withImages(report, tried, context);
@@ -90,7 +128,7 @@ async function refreshAlone(request: RefreshRequest, context: PipelineContext): 
   }
   // Last: who is killed before finds the same changes again, and images that are current already.
   const locked = withIdentities(lock, images);
-  await writeLockfile(path, locked);
+  await writeLockfile(lockfilePath(recipe), locked);
   return { kind: 'switched', report: full, images, from: ends.from, to: lockDigest(locked) };
 }
 

@@ -6,7 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { hexOf, type Digest } from '../base/digest.ts';
-import { RootcellarError } from '../base/rootcellar-error.ts';
+import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import { normalName } from '../recipe/requirement-parts.ts';
 import type { Candidates } from './candidates.ts';
 import { networkFault } from './index-answer.ts';
@@ -164,7 +164,16 @@ async function answerFile(request: IncomingMessage, response: ServerResponse, wa
     return typeof value === 'string' ? [[name, value]] : [];
   });
   response.writeHead(found.status, Object.fromEntries(kept));
-  await pipeline(found.body, response);
+  // Whatever ends first destroys the other: what the body says itself is the server's doing, not the tool's.
+  let broken: unknown;
+  found.body.once('error', (error: Error) => (broken = isHangUp(error) ? undefined : error));
+  await pipeline(found.body, response).catch((error: unknown) => {
+    throw broken === undefined ? error : unavailable(file, networkFault(broken));
+  });
+}
+
+function isHangUp(error: Error): boolean {
+  return isErrno(error, 'ERR_STREAM_PREMATURE_CLOSE') || error.name === 'AbortError';
 }
 
 async function answerLocal(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -7,6 +7,7 @@ import { letGo, takeAlone, type ImageHold } from './image-use.ts';
 import { notFound } from './images.ts';
 import { withLock } from './kernel-lock.ts';
 import { beyondPolicy, isRecent, readLines, type GenerationLine, type PrunePolicy } from './prune-plan.ts';
+import { forgetRefreshes } from './refresh-history.ts';
 import { removeGenerations, removeLine } from './remove-generations.ts';
 import { withStoreAlone, type UseOptions } from './store-use.ts';
 import { onDisk } from './store-error.ts';
@@ -69,8 +70,8 @@ export interface RemoveRequest extends RemovalOptions {
  * E_STORE_BUSY while an image of it is in use: then nothing was removed.
  */
 export async function removeImage(store: Store, request: RemoveRequest): Promise<PruneReport> {
-  const { name, architecture } = request;
-  return removeFrom(store, request, {
+  const { name, architecture, isDryRun } = request;
+  const report = await removeFrom(store, request, {
     isConcerned: (line) => line.name === name && (architecture === undefined || line.architecture === architecture),
     wanted: [{ name, architecture }],
     choose: ({ images }) => images,
@@ -78,6 +79,8 @@ export async function removeImage(store: Store, request: RemoveRequest): Promise
     isAllOrNothing: true,
     remove: removeLine,
   });
+  if (architecture === undefined && isDryRun !== true) await forgetRefreshes(store, name);
+  return report;
 }
 
 /** Which generations go, and how. */

@@ -79,6 +79,11 @@ export async function lastRefresh(store: Store, name: string): Promise<RefreshRe
   return number === undefined ? undefined : readRecord(store, name, number);
 }
 
+/** For a name that nothing has any more. */
+export async function forgetRefreshes(store: Store, name: string): Promise<void> {
+  await rm(store.path('refreshes', name), { recursive: true, force: true });
+}
+
 /** Throws a plain Error when `text` is no record. */
 export function parseRefreshRecord(text: string): RefreshRecord {
   const record = recordFrom(JSON.parse(text));

@@ -125,6 +125,7 @@ describe.skipIf(CANNOT_SANDBOX)('promise 5: a refresh never breaks a running ser
       publish();
       const ended = await command('refresh', recipe);
       expect(ended.status, `${what}: ${ended.stdout}${ended.stderr}`).toBe(status);
+      expect(ended.stderr.split('\n')[0]).toMatch(/^(?:error\[E_DOWNLOAD\]|warning|$)/);
       await moreRuns(traffic);
       expect(traffic.failures, what).toEqual([]);
       await expect.poll(() => traffic.last(), { timeout: 20_000 }).toBe(`${serving} 1.0`);

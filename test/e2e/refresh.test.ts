@@ -205,6 +205,18 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar refresh', () => {
     expect((await command('history', 'nothing')).stderr).toContain('error[E_IMAGE_NOT_FOUND]');
   });
 
+  it('keeps as many generations as the recipe says', async () => {
+    await appendFile(join(recipe, 'recipe.yaml'), 'refresh: { keep: 2 }\n');
+    const goes = ['1.1', '1.2', '1.3'];
+    for (const version of goes) {
+      release(version, `version = "${version}"\n`);
+      expect((await command('refresh', recipe, '-q')).status).toBe(0);
+    }
+    expect(await generations()).toEqual(['4 current', '3']);
+    await command('remove', name);
+    expect((await command('history', name)).stderr).toContain('error[E_IMAGE_NOT_FOUND]');
+  });
+
   it('follows an edit of the recipe, and a lockfile that came from elsewhere', async () => {
     await writeFile(join(recipe, 'requirements.txt'), 'steady\nmoving\n');
     const edited = await command('refresh', recipe, '-q');
