@@ -20,7 +20,7 @@ import {
   type ContainerSettings,
 } from '../support/container-config.ts';
 import { dockerSeccomp } from '../support/docker-seccomp.ts';
-import { liftedContainer } from '../support/lifted-container.ts';
+import { liftedContainer, shippedSeccomp } from '../support/lifted-container.ts';
 
 const ROOTCELLAR = 'localhost/rootcellar';
 const DOCKER = dockerLike(DOCKER_CAPABILITIES);
@@ -191,6 +191,12 @@ describe.skipIf(CANNOT)('Dockerfiles', () => {
       expect([status, stdout]).toEqual([0, '1\n']);
       expect(stderr).toMatch(/^status ok\ntier A\n/);
       expect(stderr).toMatch(/^layer read-only-root$/m);
+    });
+
+    it('is of tier B where user namespaces are allowed', async () => {
+      const settings = { ...RESTRICTED, seccomp: shippedSeccomp() };
+      const ended = await inContainer('debian', { settings, words: ['--report', '-', '-c', 'print(1)'] });
+      expect(ended).toMatchObject({ status: 0, stdout: '1\n', stderr: expect.stringMatching(/^status ok\ntier B\n/) });
     });
 
     it('is of tier D in a restricted pod, where the recipe accepts that', async () => {
