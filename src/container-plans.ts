@@ -1,7 +1,7 @@
 import { RootcellarError } from './base/rootcellar-error.ts';
 import { startFromOutside } from './image-start.ts';
 import { programWords, type Program } from './program-words.ts';
-import { TIERS, type Tier } from './recipe/recipe.ts';
+import { TIERS, type SandboxSettings, type Tier } from './recipe/recipe.ts';
 import { cellEnvironment } from './run/cell-environment.ts';
 import { cellLimits, resourceLimits } from './run/cell-limits.ts';
 import { cellPaths, pathVariables } from './run/cell-start.ts';
@@ -34,15 +34,17 @@ const CONCURRENT_CELLS = 64;
  */
 export async function containerPlans(store: Store, image: Image): Promise<ReadonlyMap<Tier, Uint8Array>> {
   const manifest = readManifest(image.manifest);
-  if (manifest.sandbox.network !== 'none') throw needsNetwork(image.name);
+  checkContainerPolicy(image.name, manifest.sandbox);
   const tiers = TIERS.filter((tier) => isAtLeast(tier, manifest.sandbox.minimumTier));
   const plans = new Map<Tier, Uint8Array>();
   for (const tier of tiers) plans.set(tier, encodePreparedPlan(await preparedPlan({ store, image, manifest, tier })));
   return plans;
 }
 
-function needsNetwork(name: string): RootcellarError {
-  return new RootcellarError(
+/** Throws E_POLICY where the programs of image `name` are to have a network: it would be another one wherever they run. */
+export function checkContainerPolicy(name: string, { network }: SandboxSettings): void {
+  if (network === 'none') return;
+  throw new RootcellarError(
     'E_POLICY',
     `image \`${name}\`: its programs have a network, which \`cell\` alone has not`,
     {

@@ -42,11 +42,15 @@ export async function buildVerb(context: CommandContext, path: string, flags: Bu
   return 0;
 }
 
-function containerPaths(
-  { name }: Recipe,
+/** Before anything is built in vain. */
+async function containerPaths(
+  { name, sandbox }: Recipe,
   architectures: readonly Architecture[],
   { container: output }: BuildFlags,
 ): Promise<OutputPaths> {
+  if (output === undefined) return new Map();
+  const { checkContainerPolicy } = await import('../container-plans.ts');
+  checkContainerPolicy(name, sandbox);
   return outputPaths({ output, name: `${name}-container`, architectures, flag: '--container' });
 }
 

@@ -115,21 +115,22 @@ async function makeDifyRecipe(files: DifyFiles, store: Store, context: CommandCo
   const path = resolve(
     files.requirementsFile ?? join(dirname(resolve(files.configFile)), '..', 'dependencies', REQUIREMENTS),
   );
-  const requirements = await requirementsAt(path, files.requirementsFile !== undefined);
+  const given = await requirementsAt(path, files.requirementsFile !== undefined);
+  const requirements = given ?? '';
   const base = withNode(chooseBase(files.config, undefined, context.environment['PATH'] ?? ''), files.config);
   const { recipe, notes } = importDify(files.config, {
     architecture: context.hostArchitecture,
     base,
     name: files.name,
-    requirements: requirements === undefined ? undefined : REQUIREMENTS,
+    requirements: REQUIREMENTS,
     syscalls: syscallKnowledge(context.hostArchitecture),
   });
-  const roomy = withPreimport(withRoom(recipe, files.minimumTier), base, requirements ?? '');
+  const roomy = withPreimport(withRoom(recipe, files.minimumTier), base, requirements);
   const whole = base.kind === 'debian' ? { ...roomy, trim: TRIM } : roomy;
   const head = `# Made by \`rootcellar serve\` of ${files.configFile}; changes are lost.\n`;
-  if (requirements !== undefined) await writeChanged(join(folder, REQUIREMENTS), requirements);
+  await writeChanged(join(folder, REQUIREMENTS), requirements);
   await writeChanged(join(folder, 'recipe.yaml'), `${head}${stringify(whole, { lineWidth: 0 })}`);
-  return { folder, notes, lacksRequirements: requirements === undefined ? path : undefined };
+  return { folder, notes, lacksRequirements: given === undefined ? path : undefined };
 }
 
 /** dify-sandbox limits neither: whoever comes from there has programs that use more than usual. */

@@ -318,7 +318,6 @@ const CONFIG = `app: { port: 8194, key: '' }
 max_workers: 2
 max_requests: 10
 worker_timeout: 5
-python_path: /usr/bin/python3
 enable_network: True
 `;
 
@@ -330,8 +329,10 @@ async function startService(
 ): ReturnType<typeof startBundle> {
   const folder = join(at().context, `volumes-${settings.uid}`);
   for (const name of ['conf', 'dependencies', 'store']) await mkdir(join(folder, name), { recursive: true });
-  await writeFile(join(folder, 'conf/config.yaml'), CONFIG);
-  await writeFile(join(folder, 'dependencies/python-requirements.txt'), '');
+  // As it is when nobody has written anything; or with a Python of the container's, which is quick.
+  const isDefault = words.length === 0;
+  await writeFile(join(folder, 'conf/config.yaml'), isDefault ? CONFIG : `${CONFIG}python_path: /usr/bin/python3\n`);
+  if (!isDefault) await writeFile(join(folder, 'dependencies/python-requirements.txt'), '');
   await chown(join(folder, 'store'), settings.uid, settings.uid);
   return startBundle({
     settings,
