@@ -29,6 +29,10 @@
  *   listener	Main's seccomp notifications.  Main and init share one table
  *		of descriptors until the program starts; init sends it on.
  *
+ * Where nobody plans, as in a container of the bare image, `cell run` takes
+ * words: the plan is then one that was prepared with the image (prepared.h),
+ * and what the records would say is told to a person (command.c, told.c).
+ *
  * Why in this order.  The plan is decoded before the first step that leaves a
  * trace.  The user id and the control groups come before the cell, since they
  * can be refused.  Init first joins its groups, so that nothing it makes goes
@@ -43,9 +47,10 @@
  * the keeper does when init is dead.  Steps name the tiers that take them.
  *
  * Exit status: the program's own; 128 + its signal; 124 when a limit ended
- * the run; 125 when there was no run.
+ * the run; 125 when there was no run.  By words it is as `rootcellar run`'s.
  */
 #define _GNU_SOURCE
+#include "command.h"
 #include "identity.h"
 #include "image-lock.h"
 #include "inputs.h"
@@ -69,9 +74,8 @@
 
 #define VERSION "1"
 #define PLAN_DESCRIPTOR 3
-#define STATUS_FAILED 125
 #define STATUS_LIMIT 124
-#define STATUS_USAGE 64
+#define STATUS_MISUSED 64
 
 static unsigned char plan_bytes[PLAN_LARGEST + 1];
 static struct plan plan;
@@ -176,15 +180,11 @@ static int take_place(enum step *step)
 }
 
 /* Everything up to the moment at which there is a cell to watch. */
-static void set_up(void)
+static void set_up_planned(void)
 {
 	enum step step = STEP_NONE;
 
-	if (prepare_process() < 0)
-		fail(STEP_DESCRIPTORS);
-	else if (read_plan() < 0)
-		fail(STEP_PLAN);
-	else if (image_lock_take(plan.image_lock, &keeper.image_lock) < 0)
+	if (image_lock_take(plan.image_lock, &keeper.image_lock) < 0)
 		fail(STEP_IMAGE_LOCK);
 	else if (take_identity() < 0)
 		fail(STEP_IDENTITY_LOCK);
@@ -197,6 +197,30 @@ static void set_up(void)
 		fail(step);
 	else if (keeper_start(&keeper) < 0)
 		fail(STEP_NAMESPACES);
+}
+
+static void set_up(void)
+{
+	if (prepare_process() < 0)
+		fail(STEP_DESCRIPTORS);
+	else if (read_plan() < 0)
+		fail(STEP_PLAN);
+	else
+		set_up_planned();
+}
+
+static void set_up_command(size_t length)
+{
+	errno = EINVAL;
+	if (plan_decode(plan_bytes, length, &plan) != PLAN_OK) {
+		fail(STEP_PLAN);
+		return;
+	}
+	command_vary(&plan);
+	if (prepare_process() < 0)
+		fail(STEP_DESCRIPTORS);
+	else
+		set_up_planned();
 }
 
 static void set_up_berth(const unsigned char *bytes, size_t length)
@@ -297,6 +321,39 @@ static int run(void)
 	return finish();
 }
 
+/*
+ * Nobody hands a plan over, nor reads status records: in the places of their
+ * descriptors is what takes and gives nothing.
+ */
+static int take_descriptors(void)
+{
+	if (system_close_range(PLAN_DESCRIPTOR) < 0)
+		return -1;
+	for (int i = 0; i <= PARK_DESCRIPTOR; i++) {
+		if (fcntl(i, F_GETFD) < 0 && open("/dev/null", O_RDWR) != i)
+			return -1;
+	}
+	return 0;
+}
+
+/* As run(), by words and a plan that was prepared: command.h. */
+static int run_command(const char *const *words)
+{
+	static struct command command;
+	size_t length;
+	int status;
+
+	if (take_descriptors() < 0)
+		return STATUS_FAILED;
+	status = command_prepare(&command, words, plan_bytes, &length);
+	if (status >= 0)
+		return status;
+	begin();
+	set_up_command(length);
+	finish();
+	return told_run(&keeper, &command);
+}
+
 int keeper_live_as_berth(const struct berth *berth, const unsigned char *bytes,
 			size_t length)
 {
@@ -309,14 +366,17 @@ int keeper_live_as_berth(const struct berth *berth, const unsigned char *bytes,
 
 int main(int count, char **words)
 {
-	static const char usage[] = "usage: cell run | probe | version\n";
+	static const char usage[] =
+		"usage: cell run [WORDS] | probe | version\n";
 
 	if (count == 2 && strcmp(words[1], "run") == 0)
 		return run();
+	if (count > 2 && strcmp(words[1], "run") == 0)
+		return run_command((const char *const *)words + 2);
 	if (count == 2 && strcmp(words[1], "probe") == 0)
 		return probe_print();
 	if (count == 2 && strcmp(words[1], "version") == 0)
 		return system_write(STDOUT_FILENO, VERSION "\n", 2) < 0;
 	return system_write(STDERR_FILENO, usage, sizeof(usage) - 1) < 0 ?
-		STATUS_FAILED : STATUS_USAGE;
+		STATUS_FAILED : STATUS_MISUSED;
 }

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -166,12 +167,31 @@ static const struct {
 	{ "seccomp-listener", load_listener },
 };
 
+#define FEATURES (sizeof(features) / sizeof(features[0]))
+
+bool probe_has(const char *name)
+{
+	static enum { UNKNOWN, NO, YES } known[FEATURES];
+
+	if (strcmp(name, "landlock") == 0)
+		return landlock_version() > 0;
+	for (size_t i = 0; i < FEATURES; i++) {
+		if (strcmp(name, features[i].name) != 0)
+			continue;
+		if (known[i] == UNKNOWN)
+			known[i] = try_in_child(features[i].feature) == 0 ?
+				YES : NO;
+		return known[i] == YES;
+	}
+	return false;
+}
+
 int probe_print(void)
 {
 	const char *records;
 	size_t length;
 
-	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
+	for (size_t i = 0; i < FEATURES; i++) {
 		int error = try_in_child(features[i].feature);
 
 		status_key(features[i].name);

@@ -11,6 +11,7 @@ const { cellLimits, resourceLimits } = await load('run/cell-limits.js');
 const { compileFilter } = await load('run/filter-compiler.js');
 const { encodeJob, encodePlan } = await load('run/launch-plan.js');
 const { compilePolicy } = await load('run/policy.js');
+const { encodePreparedPlan, HOLE, RUN_ID } = await load('run/prepared-plan.js');
 const { DEFAULT_LIMITS } = await load('recipe/recipe.js');
 
 const [folder] = process.argv.slice(2);
@@ -59,6 +60,40 @@ function plan({ isOne, isTraced, profile, tier = 'A' }) {
     hasProc: !isOne,
     isParked: isOne,
     ...(isTraced ? ALL_ELSE : {}),
+  });
+}
+
+/** @param {'A' | 'D'} tier */
+function preparedPlan(tier) {
+  const text = 'time limit';
+  const limits = DEFAULT_LIMITS;
+  return encodePreparedPlan({
+    needs: ['openat2', 'children'],
+    words: {
+      code: ['/usr/bin/python3', '-c', HOLE],
+      stdin: ['/usr/bin/python3', '-'],
+      file: ['/usr/bin/python3', `/tmp/cell-${RUN_ID}/program/${HOLE}`],
+    },
+    texts: { timeout: text, cpu_limit: text, oom: text, disk_limit: text, output_limit: text, denied: text },
+    calls: ['read', 'write', '', 'close'],
+    image: 'python',
+    architecture: 'amd64',
+    plan: {
+      tier,
+      place: tier === 'A' ? undefined : `/tmp/cell-${RUN_ID}`,
+      root: '/rootfs/0',
+      arguments: [],
+      environment: { LANG: 'C.UTF-8', HOME: `/tmp/cell-${RUN_ID}/tmp` },
+      workingDirectory: '/tmp',
+      hostname: 'cell',
+      program: undefined,
+      identities: { firstUid: 52_000, count: 64, lockFile: '/run/cell-ids' },
+      limits: cellLimits(limits),
+      resourceLimits: resourceLimits(limits, { tier, cgroups: undefined }),
+      cgroups: undefined,
+      watch: { memoryBytes: limits.memoryBytes, processes: limits.processes },
+      filter: compileFilter(compilePolicy({ profile: 'python', allow: [], deny: [] }, 'amd64'), 'amd64').program,
+    },
   });
 }
 
@@ -113,6 +148,7 @@ const SEEDS = {
     // Refused: a way up.
     changed(plan({ isOne: false, isTraced: true, profile: 'python' }), 'in/a.txt', 'in/../ab'),
   ],
+  prepared: [preparedPlan('A'), preparedPlan('D')],
   link: [
     packet(3, 2, 0),
     packet(16, 3, 0),

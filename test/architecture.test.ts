@@ -64,6 +64,7 @@ const EFFECT_FILES: readonly string[] = [
   'cli/trace-verb.ts',
   'client/connect.ts',
   'compile-artifacts.ts',
+  'container-rootfs.ts',
   'host-supply.ts',
   'load-rootfs.ts',
   'lock/lockfile-files.ts',

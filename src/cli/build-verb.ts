@@ -25,16 +25,46 @@ export async function buildVerb(context: CommandContext, path: string, flags: Bu
   const recipe = await knownRecipe(path, context);
   const architectures = wantedArchitectures(recipe, flags.arch);
   const outputs = await outputPaths({ output: flags.output, name: recipe.name, architectures });
+  const containers = await containerPaths(recipe, architectures, flags);
   await warnOfRecipe(recipe, context.reporter.progress);
-  for (const image of await withPipeline(context, (pipeline) =>
-    buildAll(recipe, { architectures, outputs, flags }, pipeline),
-  )) {
+  const images = await withPipeline(context, async (pipeline) => {
+    const built = await buildAll(recipe, { architectures, outputs, flags }, pipeline);
+    await writeContainers(built, containers, pipeline);
+    return built;
+  });
+  for (const image of images) {
     const { name, architecture, diffId, size, generation } = image;
     const text = `${name} ${architecture} ${diffId} ${formatSize(size)}\n`;
     const output = outputs.get(architecture);
-    context.reporter.result(text, { name, architecture, diff_id: diffId, size, generation, output });
+    const container = containers.get(architecture);
+    context.reporter.result(text, { name, architecture, diff_id: diffId, size, generation, output, container });
   }
   return 0;
+}
+
+/** Before anything is built in vain. */
+async function containerPaths(
+  { name, sandbox }: Recipe,
+  architectures: readonly Architecture[],
+  { container: output }: BuildFlags,
+): Promise<OutputPaths> {
+  if (output === undefined) return new Map();
+  const { checkContainerPolicy } = await import('../container-plans.ts');
+  checkContainerPolicy(name, sandbox);
+  return outputPaths({ output, name: `${name}-container`, architectures, flag: '--container' });
+}
+
+async function writeContainers(
+  images: readonly Image[],
+  containers: OutputPaths,
+  pipeline: PipelineContext,
+): Promise<void> {
+  for (const image of images) {
+    const output = containers.get(image.architecture);
+    if (output === undefined) continue;
+    const { writeContainer } = await import('../container-rootfs.ts');
+    await writeContainer(image, output, pipeline);
+  }
 }
 
 function refuseContradiction({ locked, offline, addMissing }: BuildFlags): void {

@@ -101,6 +101,7 @@ function defineBuild(command: Command, run: Run): Command {
   return withCommonFlags(command.description('make the root filesystem of a lockfile'))
     .option('--arch <name>', 'architecture to build (repeatable; default: all of the recipe)', collect)
     .option('-o, --output <path>', 'write the tar to this file, for several architectures FOLDER/ or x-{arch}.tar')
+    .option('--container <path>', 'write the tar of a container, too, in which `cell` runs programs of the image')
     .option('--locked', 'fail where the lockfile would have to be written')
     .option('--offline', 'use no network: artifacts come from the vendor folder or the store')
     .option('--vendor <folder>', 'folder that `vendor` has filled (default: `vendor` beside the recipe)')
@@ -227,6 +228,7 @@ export interface LockFlags {
 export interface BuildFlags {
   readonly arch?: readonly string[];
   readonly output?: string;
+  readonly container?: string;
   readonly locked?: boolean;
   readonly addMissing?: boolean;
   readonly offline?: boolean;

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { ARCHITECTURES } from '../base/architecture.ts';
-import { formatDuration, formatSize } from '../base/units.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
+import { limitText } from '../run/limit-text.ts';
 import type { RunReport, TakenFileError } from '../run/run-report.ts';
 
 const TIME_LIMIT = 124;
@@ -46,7 +46,7 @@ function programStatus({ status, exit_code: exitCode, signal }: RunReport, passe
 export function runSummary(report: RunReport): string {
   const { status, limits, signal, error } = report;
   const lines: string[] = [];
-  const limit = LIMIT_TEXTS[status]?.(report);
+  const limit = limitText(status, limits);
   if (limit !== undefined) lines.push(limit);
   if (status === 'signal') lines.push(`the program was ended by ${signal ?? 'a signal'}`);
   if (status === 'cancelled') lines.push('the run was cancelled');
@@ -99,15 +99,6 @@ export function failureText(error: RunReport['error']): string {
   const hint = isImage ? 'build the image from a recipe, or mend its tar' : 'rootcellar doctor';
   return `error[${code}] ${error.message}; nothing was run\n  hint: ${hint}\n`;
 }
-
-const LIMIT_TEXTS: Partial<Record<RunReport['status'], (report: RunReport) => string>> = {
-  timeout: ({ limits }) => `time limit: ended after ${formatDuration(limits.wallMs)} (\`wall\`)`,
-  cpu_limit: ({ limits }) => `time limit: ended after ${formatDuration(limits.cpuMs)} of processor time (\`cpu\`)`,
-  oom: ({ limits }) => `out of memory: it needed more than ${formatSize(limits.memoryBytes)} (\`memory\`)`,
-  disk_limit: ({ limits }) => `disk full: it wrote more than ${formatSize(limits.tmpBytes)} to /tmp (\`tmp\`)`,
-  output_limit: ({ limits }) => `output limit: ended after ${formatSize(limits.outputBytes)} (\`output\`)`,
-  denied: () => 'ended because of a system call that its profile does not allow',
-};
 
 function deniedLines({ denied }: RunReport): readonly string[] {
   if (denied.length === 0) return [];

@@ -6,7 +6,7 @@ import { formatSize } from '../base/units.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
 import { locateRecipe } from '../recipe/recipe-location.ts';
-import { TIERS, type Limits, type Tier } from '../recipe/recipe.ts';
+import type { Limits } from '../recipe/recipe.ts';
 import { parseVariable } from '../run/cell-environment.ts';
 import type { ForwardedSignal } from '../run/launch-cell.ts';
 import type { RunReport } from '../run/run-report.ts';
@@ -16,6 +16,7 @@ import { readManifest } from '../store/image-manifest.ts';
 import type { Image } from '../store/image-record.ts';
 import type { CommandContext, CommonFlags } from './command-context.ts';
 import type { RunFlags } from './command-line.ts';
+import { tierOf } from './minimum-tier.ts';
 import { isRecipe, namedImage } from './named-image.ts';
 import { withPipeline } from './pipeline.ts';
 import { networkSetting } from './network-flags.ts';
@@ -109,14 +110,6 @@ async function limitsOf({ limit }: RunFlags): Promise<Partial<Limits>> {
   if (limit === undefined) return {};
   const { parseLimitSetting } = await import('../recipe/limit-setting.ts');
   return Object.assign({}, ...limit.map(parseLimitSetting));
-}
-
-function tierOf({ minimumTier }: RunFlags): Tier | undefined {
-  const tier = TIERS.find((name) => name === minimumTier);
-  if (tier !== undefined || minimumTier === undefined) return tier;
-  throw new RootcellarError('E_USAGE', `--minimum-tier: there is no tier ${quotedWord(minimumTier)}`, {
-    hint: 'use A, B, C or D',
-  });
 }
 
 /** A terminal is not waited for: with `--json` there is nobody who would type. */

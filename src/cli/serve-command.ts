@@ -7,6 +7,8 @@ export interface ServeFlags extends SettingFlags {
   /** dify-sandbox's `config.yaml`. */
   readonly config?: string;
   readonly requirements?: string;
+  /** The least isolation that runs may have, in the image that is made of `config`. */
+  readonly minimumTier?: string;
   /** File of keys. */
   readonly keys?: string;
 }
@@ -19,6 +21,7 @@ export function addServeVerb(program: Command, run: Run): void {
     .usage('[IMAGE|RECIPE] [--config conf/config.yaml]')
     .option('--config <file>', 'configuration of dify-sandbox; without an image, the one to serve is made of it')
     .option('--requirements <file>', 'with --config (default: dependencies/python-requirements.txt beside its folder)')
+    .option('--minimum-tier <tier>', 'with --config: the least isolation to run with, A to D (default: C)')
     .option('--listen <host:port>', 'where to listen (default: 127.0.0.1:8194; :8194 is every address)')
     .option('--keys <file>', 'API keys, `NAME KEY` on each line')
     .option('--workers <number>', 'runs at one time (default: 4)')

@@ -9,12 +9,13 @@ import { importDify, type ImportBase } from '../recipe/dify-import.ts';
 import { syscallKnowledge } from '../run/syscall-knowledge.ts';
 import { replaceFile } from '../store/replace-file.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
-import type { Recipe } from '../recipe/recipe.ts';
+import type { Recipe, Tier } from '../recipe/recipe.ts';
 import type { Store } from '../store/store.ts';
 import type { CommandContext } from './command-context.ts';
 import { chooseBase, readDifyText } from './dify-files.ts';
 import { noteText } from './import-verb.ts';
 import { openRecipe } from './pipeline.ts';
+import { tierOf } from './minimum-tier.ts';
 import type { ServeFlags } from './serve-command.ts';
 import { recipeToServe, type ImageToServe } from './served-images.ts';
 
@@ -49,7 +50,13 @@ export async function imageOfDify(
   pipeline: () => PipelineContext,
 ): Promise<ImageToServe> {
   const configFile = flags.config ?? '';
-  const files = { config: dify, configFile, requirementsFile: flags.requirements, name: servedName(configFile) };
+  const files = {
+    config: dify,
+    configFile,
+    requirementsFile: flags.requirements,
+    name: servedName(configFile),
+    minimumTier: tierOf(flags),
+  };
   const { progress } = context.reporter;
   let isTold = false;
   const read = async (): Promise<Recipe> => {
@@ -87,6 +94,8 @@ interface DifyFiles {
   /** Path of the requirements; undefined: `dependencies/python-requirements.txt` beside the configuration's folder. */
   readonly requirementsFile: string | undefined;
   readonly name: string;
+  /** The recipe's own when undefined. */
+  readonly minimumTier: Tier | undefined;
 }
 
 interface MadeRecipe {
@@ -106,29 +115,34 @@ async function makeDifyRecipe(files: DifyFiles, store: Store, context: CommandCo
   const path = resolve(
     files.requirementsFile ?? join(dirname(resolve(files.configFile)), '..', 'dependencies', REQUIREMENTS),
   );
-  const requirements = await requirementsAt(path, files.requirementsFile !== undefined);
+  const given = await requirementsAt(path, files.requirementsFile !== undefined);
+  const requirements = given ?? '';
   const base = withNode(chooseBase(files.config, undefined, context.environment['PATH'] ?? ''), files.config);
   const { recipe, notes } = importDify(files.config, {
     architecture: context.hostArchitecture,
     base,
     name: files.name,
-    requirements: requirements === undefined ? undefined : REQUIREMENTS,
+    requirements: REQUIREMENTS,
     syscalls: syscallKnowledge(context.hostArchitecture),
   });
-  const roomy = withPreimport(withRoom(recipe), base, requirements ?? '');
+  const roomy = withPreimport(withRoom(recipe, files.minimumTier), base, requirements);
   const whole = base.kind === 'debian' ? { ...roomy, trim: TRIM } : roomy;
   const head = `# Made by \`rootcellar serve\` of ${files.configFile}; changes are lost.\n`;
-  if (requirements !== undefined) await writeChanged(join(folder, REQUIREMENTS), requirements);
+  await writeChanged(join(folder, REQUIREMENTS), requirements);
   await writeChanged(join(folder, 'recipe.yaml'), `${head}${stringify(whole, { lineWidth: 0 })}`);
-  return { folder, notes, lacksRequirements: requirements === undefined ? path : undefined };
+  return { folder, notes, lacksRequirements: given === undefined ? path : undefined };
 }
 
 /** dify-sandbox limits neither: whoever comes from there has programs that use more than usual. */
 const ROOM = { memory: '512MiB', output: '4MiB' };
 
-function withRoom(recipe: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+function withRoom(
+  recipe: Readonly<Record<string, unknown>>,
+  minimumTier: Tier | undefined,
+): Readonly<Record<string, unknown>> {
   const sandbox = Object(recipe['sandbox']);
-  return { ...recipe, sandbox: { ...sandbox, limits: { ...sandbox.limits, ...ROOM } } };
+  const least = minimumTier === undefined ? {} : { minimum_tier: minimumTier };
+  return { ...recipe, sandbox: { ...sandbox, ...least, limits: { ...sandbox.limits, ...ROOM } } };
 }
 
 /** Slow to import, and for many the reason to have requirements; in the order in which they build on each other. */
