@@ -1,8 +1,8 @@
 import type { Json } from '../base/canonical-json.ts';
 import type { RootcellarError } from '../base/rootcellar-error.ts';
-import { reportJson } from '../refresh/change-report.ts';
 import type { RefreshResult } from '../refresh/refresh-image.ts';
 import { errorText } from './error-text.ts';
+import { resultJson } from './refresh-verb.ts';
 import { visibleText } from './visible-text.ts';
 
 /** How a cycle of a schedule ended: `error` where it could not be done. */
@@ -27,7 +27,9 @@ function words(end: CycleEnd): string {
     case 'kept': {
       const [first] = end.faults;
       const more = end.faults.length < 2 ? '' : ` and ${end.faults.length - 1} more`;
-      return `what served goes on serving: ${first?.message ?? ''}${more}; not taken: ${changesText(end)}`;
+      const packages = end.culprits.map((names) => names.join(' and ')).join('; ');
+      const because = packages === '' ? '' : `, because of the update of ${packages}`;
+      return `stays as it is: ${first?.message ?? ''}${more}${because}; not taken: ${changesText(end)}`;
     }
     case 'failed':
       return errorText(end.error);
@@ -48,13 +50,7 @@ function changesText({ report }: RefreshResult): string {
 export function cycleJson(end: CycleEnd): Readonly<Record<string, Json>> {
   if (end.kind === 'failed') {
     const problems = end.error.problems.map(({ code, message, hint }) => ({ code, message, hint: hint ?? null }));
-    return { result: 'failed', changes: [], faults: [], problems };
+    return { result: 'failed', changes: [], generations: [], faults: [], culprits: [], problems };
   }
-  const faults = end.kind === 'kept' ? end.faults : [];
-  return {
-    result: end.kind,
-    changes: Object(reportJson(end.report)).architectures,
-    faults: faults.map(({ package: name, message }) => ({ package: name ?? null, message })),
-    problems: [],
-  };
+  return { ...resultJson(end), problems: [] };
 }
