@@ -112,17 +112,24 @@ const REFRESH_NAMES = {
 };
 
 /**
+ * @param {string} at
+ * @returns {HTMLElement}
+ */
+function momentOf(at) {
+  return element('time', { datetime: at }, [new Date(at).toLocaleString()]);
+}
+
+/**
  * @param {StatusJson['refreshes'][number]} refresh
  * @returns {readonly HTMLElement[]}
  */
 function refreshPairs({ last, next_at: next }) {
-  const time = (/** @type {string} */ at) => element('time', { datetime: at }, [new Date(at).toLocaleString()]);
   return [
     ...pair(
       'Last refresh',
-      last === null ? 'none yet' : element('span', {}, [time(last.ended_at), `: ${REFRESH_NAMES[last.result]}`]),
+      last === null ? 'none yet' : element('span', {}, [momentOf(last.ended_at), `: ${REFRESH_NAMES[last.result]}`]),
     ),
-    ...pair('Next refresh', next === null ? 'when asked' : time(next)),
+    ...pair('Next refresh', next === null ? 'when asked' : momentOf(next)),
   ];
 }
 
