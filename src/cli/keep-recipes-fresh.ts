@@ -70,7 +70,10 @@ interface FreshRecipe extends FreshRecipes {
 async function keepFresh(context: CommandContext, { path, choice, flags, inTurn }: FreshRecipe): Promise<void> {
   const watched = watchRecipe(path);
   const clock = scheduleClock();
-  const told = { flags, now: clock.now };
+  const tellOf = (due: number | undefined): void => {
+    tell(context, { name: watched.known()?.name ?? path, ended, due, now: clock.now, flags });
+    ended = undefined;
+  };
   let ended: CycleEnd | undefined;
   let isFirst = true;
   await keepRefreshing({
@@ -82,14 +85,14 @@ async function keepFresh(context: CommandContext, { path, choice, flags, inTurn 
     },
     areEdited: watched.areEdited,
     planned: (due) => {
-      if (isFirst || ended !== undefined) tell(context, { ...told, name: watched.known()?.name ?? path, ended, due });
+      if (isFirst || ended !== undefined) tellOf(due);
       isFirst = false;
-      ended = undefined;
     },
     clock,
     wakeMs: WAKE_MS,
     signal: context.signal,
   });
+  if (ended !== undefined) tellOf(undefined);
 }
 
 /** Read where it has not been yet; a broken one is told of by the cycle that needs it. */
@@ -111,7 +114,14 @@ function scheduleOf(choice: FreshRecipes['choice'], recipe: Recipe | undefined):
 
 async function attemptOf(context: CommandContext, recipe: Recipe | undefined): Promise<Attempt | undefined> {
   if (recipe === undefined) return undefined;
-  return withPipeline(context, ({ store }) => lastAttempt(store, recipe.name, context.hostArchitecture));
+  const { name } = recipe;
+  // What is wrong with the store is told by the cycle, which needs it too.
+  try {
+    return await withPipeline(context, ({ store }) => lastAttempt(store, name, context.hostArchitecture));
+  } catch (error) {
+    ofUser(error);
+    return undefined;
+  }
 }
 
 async function cycle(context: CommandContext, watched: WatchedRecipe, flags: FreshRecipes['flags']): Promise<CycleEnd> {

@@ -19,6 +19,7 @@ export async function refreshRecipes(
   if (choice.kind === 'once') {
     const { random, sleep } = scheduleClock();
     await sleep(Math.floor(random() * choice.jitterMs), context.signal);
+    context.signal.throwIfAborted();
     return refreshEach(context, paths, flags);
   }
   const needless = flags.check === true ? '--check' : flags.report === undefined ? undefined : '--report';

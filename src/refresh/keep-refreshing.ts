@@ -41,20 +41,30 @@ export async function keepRefreshing(keeping: Keeping): Promise<void> {
   let own: KnownAttempt | undefined;
   while (!signal.aborted) {
     const last = newest(own, await keeping.lastAttempt());
-    const reason = await wait(keeping, await planNext(keeping, last));
+    const reason = await wait(keeping, await planNext(keeping, last, own?.isEditLeft === true));
     if (reason === undefined || signal.aborted) continue;
     const since = newest(own, await keeping.lastAttempt());
     // Somebody else was quicker: what has been done need not be done again.
     if (reason === 'due' && (since?.endedAt ?? 0) > (last?.endedAt ?? 0)) continue;
     const outcome = await keeping.refresh(reason);
-    const before = reason === 'edited' ? undefined : { failures: since?.failures ?? 0, changes: own?.changes };
-    own = { endedAt: clock.now(), ...counted(outcome, before) };
+    const isRetry = own?.isEditLeft === true;
+    const before =
+      reason === 'edited' && !isRetry ? undefined : { failures: since?.failures ?? 0, changes: own?.changes };
+    const isEditLeft = reason === 'edited' && outcome.isFailure && outcome.changes === undefined;
+    own = { endedAt: clock.now(), ...counted(outcome, before), isEditLeft };
   }
 }
 
 interface KnownAttempt extends Attempt {
   readonly changes: string | undefined;
+  /** Whether an edit could not be looked at, for a reason that may pass. */
+  readonly isEditLeft: boolean;
 }
+
+type Count = Pick<KnownAttempt, 'failures' | 'changes'>;
+
+/** How soon an edit is tried again that could not be looked at, with backoff, whatever the schedule is. */
+const EDIT_AGAIN: RefreshSchedule = { kind: 'every', everyMs: 30_000, jitterMs: 0 };
 
 function newest(own: Attempt | undefined, recorded: Attempt | undefined): Attempt | undefined {
   if (own === undefined || recorded === undefined) return own ?? recorded;
@@ -65,10 +75,7 @@ function newest(own: Attempt | undefined, recorded: Attempt | undefined): Attemp
 /** A record of this process's own refresh may be so much younger than what it remembers. */
 const SAME_MS = 2000;
 
-function counted(
-  outcome: CycleOutcome,
-  before: Omit<KnownAttempt, 'endedAt'> | undefined,
-): Omit<KnownAttempt, 'endedAt'> {
+function counted(outcome: CycleOutcome, before: Count | undefined): Count {
   if (!outcome.isFailure) return { failures: 0, changes: undefined };
   const { changes } = outcome;
   const isOther = changes !== undefined && before?.changes !== undefined && before.changes !== changes;
@@ -76,6 +83,7 @@ function counted(
 }
 
 interface Plan {
+  readonly reason: CycleReason;
   readonly due: number | undefined;
   readonly kind: RefreshSchedule['kind'] | undefined;
   /** By both clocks, when the plan was made. */
@@ -83,14 +91,19 @@ interface Plan {
   readonly elapsed: number;
 }
 
-async function planNext(keeping: Keeping, last: Attempt | undefined): Promise<Plan> {
+async function planNext(keeping: Keeping, last: Attempt | undefined, isEditLeft: boolean): Promise<Plan> {
   const { clock } = keeping;
   const schedule = await keeping.schedule();
   const [now, elapsed] = [clock.now(), clock.elapsed()];
   const moment = { now, last: last?.endedAt, failures: last?.failures ?? 0, random: clock.random() };
   const due = schedule === undefined ? undefined : nextRefresh(schedule, moment);
-  keeping.planned(due);
-  return { due, kind: schedule?.kind, now, elapsed };
+  const again = isEditLeft ? nextRefresh(EDIT_AGAIN, moment) : undefined;
+  const isAgain = again !== undefined && again < (due ?? Infinity);
+  const plan: Omit<Plan, 'now' | 'elapsed'> = isAgain
+    ? { due: again, kind: EDIT_AGAIN.kind, reason: 'edited' }
+    : { due, kind: schedule?.kind, reason: 'due' };
+  keeping.planned(plan.due);
+  return { ...plan, now, elapsed };
 }
 
 /** Undefined: it has to be planned anew, or is over. */
@@ -100,7 +113,7 @@ async function wait(keeping: Keeping, plan: Plan): Promise<CycleReason | undefin
     if (await keeping.areEdited()) return 'edited';
     const left = timeLeft(plan, clock);
     if (left === 'moved') return undefined;
-    if (left <= 0) return 'due';
+    if (left <= 0) return plan.reason;
     await clock.sleep(Math.max(1, Math.min(wakeMs, left)), signal);
   }
   return undefined;

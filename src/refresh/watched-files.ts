@@ -48,7 +48,10 @@ async function stampsOf(paths: readonly string[]): Promise<ReadonlyMap<string, s
 /** Of what a link leads to. Whatever keeps the file from being looked at is told by whoever reads it. */
 async function stampOf(path: string): Promise<string> {
   try {
-    const { dev, ino, size, mtimeNs, ctimeNs }: BigIntStats = await stat(path, { bigint: true });
+    const status: BigIntStats = await stat(path, { bigint: true });
+    const { dev, ino, size, mtimeNs, ctimeNs } = status;
+    // What is made in a folder is no edit of what is read of it: a lockfile, for one.
+    if (status.isDirectory()) return `${dev} ${ino}`;
     return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
   } catch (error) {
     return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';

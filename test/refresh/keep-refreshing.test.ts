@@ -145,6 +145,20 @@ describe('keepRefreshing()', () => {
     ]);
   });
 
+  it('tries an edit again that could not be looked at, with or without a schedule', async () => {
+    let looks = 0;
+    const areEdited = async (): Promise<boolean> => {
+      looks += 1;
+      return looks === 10;
+    };
+    const off = await kept(undefined, { areEdited, outcome: (index) => ({ isFailure: index < 3 }) });
+    expect(off).toMatchObject({ at: [9, 10, 12], reasons: ['edited', 'edited', 'edited'] });
+    looks = 0;
+    // What was found to be worse is so the next time.
+    const worse = await kept(undefined, { areEdited, outcome: () => ({ isFailure: true, changes: 'these' }) });
+    expect(worse.at).toEqual([9]);
+  });
+
   it('ends while it waits for longer than a timer can', async () => {
     const stop = new AbortController();
     const waits: number[] = [];

@@ -69,6 +69,18 @@ describe('watchFiles()', () => {
     expect(await looks(3)).toEqual([false, true, false]);
   });
 
+  it('takes a file that is made in a folder for no edit of it, and another folder for one', async () => {
+    watched = watchFiles();
+    symlinkSync(folder, `${folder}-link`);
+    await watched.follow([`${folder}-link`]);
+    writeFileSync(path('recipe.lock.json'), '{}');
+    expect(await looks(2)).toEqual([false, false]);
+    rmSync(`${folder}-link`);
+    symlinkSync(tmpdir(), `${folder}-link`);
+    expect(await looks(2)).toEqual([false, true]);
+    rmSync(`${folder}-link`);
+  });
+
   it('follows other files without telling of those that it did not follow before', async () => {
     writeFileSync(path('b'), 'x');
     await watched.follow([path('a'), path('b')]);
