@@ -1,6 +1,7 @@
 import { canonicalJson } from '../base/canonical-json.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { timeText } from '../base/time-text.ts';
+import { keepHeapLean } from '../lean-heap.ts';
 import { locateRecipe } from '../recipe/recipe-location.ts';
 import type { Recipe, RefreshSchedule } from '../recipe/recipe.ts';
 import { reportJson } from '../refresh/change-report.ts';
@@ -30,6 +31,8 @@ export interface FreshRecipes {
  * beginning, and E_USAGE where one has none.
  */
 export async function keepRecipesFresh(context: CommandContext, fresh: FreshRecipes): Promise<number> {
+  // It goes on for months: garbage shall not add up to several times what is in use.
+  keepHeapLean();
   for (const path of fresh.paths) await checkAtStart(path, fresh);
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = (work: () => Promise<CycleEnd>): Promise<CycleEnd> => {

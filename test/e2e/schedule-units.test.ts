@@ -6,7 +6,10 @@ import { execa } from 'execa';
 import { parseAllDocuments } from 'yaml';
 import { CANNOT_SANDBOX } from '../native/toy-cell.ts';
 import { rootcellar, workplace, type Ended, type Workplace } from '../support/command.ts';
+import { skipWithoutPrograms } from '../support/skip-without.ts';
 import { startToyMachine, type ToyMachine } from '../support/toy-machine.ts';
+
+const CANNOT_ANALYSE = skipWithoutPrograms('systemd-analyze');
 
 let machine: ToyMachine;
 let work: Workplace;
@@ -45,7 +48,7 @@ function valuesOf(file: string, key: string): readonly string[] {
   return lines.filter((line) => line.startsWith(`${key}=`)).map((line) => line.slice(key.length + 1));
 }
 
-describe('rootcellar schedule install --systemd', () => {
+describe.skipIf(CANNOT_ANALYSE)('rootcellar schedule install --systemd', () => {
   it('writes units that systemd finds nothing to say of, for either manager, and removes them', async () => {
     const [every, cron] = [
       await recipe('every', '{ every: 90m, jitter: 30s }'),
@@ -126,7 +129,7 @@ describe('rootcellar schedule install --systemd', () => {
   });
 });
 
-describe.skipIf(CANNOT_SANDBOX || process.geteuid?.() !== 0)('the service of a system', () => {
+describe.skipIf(CANNOT_SANDBOX || CANNOT_ANALYSE || process.geteuid?.() !== 0)('the service of a system', () => {
   it('can refresh under what its unit leaves it', async () => {
     const own = await recipe('hardened', '{ every: 1h }');
     const built = await command('build', own);

@@ -5,6 +5,7 @@ import { CANNOT_SANDBOX } from '../native/toy-cell.ts';
 import { rootcellar, workplace, type Workplace } from '../support/command.ts';
 import { served, type Served } from '../support/served.ts';
 import type { ToyDeb } from '../support/toy-archive.ts';
+import { skipWithout } from '../support/skip-without.ts';
 import { startToyMachine, type ToyMachine } from '../support/toy-machine.ts';
 
 const KEY = 'key-of-these-tests';
@@ -115,7 +116,7 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar serve RECIPE', () => {
   });
 
   it('tries requirements out before it takes them, and keeps what serves where they are worse', async (test) => {
-    if (!machine.hasUv) return test.skip();
+    if (skipWithout('uv', machine.hasUv)) return test.skip();
     await using own = await serving('tried', '');
     const dependencies = (): Promise<string> => own.text('/v1/sandbox/dependencies/refresh?language=python3');
     const update = (): Promise<string> =>

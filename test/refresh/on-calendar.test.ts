@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { parseCron } from '../../src/recipe/refresh-schema.ts';
 import { cronAfter } from '../../src/refresh/next-refresh.ts';
 import { onCalendar } from '../../src/refresh/on-calendar.ts';
+import { skipWithoutPrograms } from '../support/skip-without.ts';
 
 const ZONE = process.env['TZ'];
 afterEach(() => {
@@ -34,7 +35,7 @@ function cronTimes(expression: string): readonly string[] {
 }
 
 describe('onCalendar()', () => {
-  it.each([
+  it.skipIf(skipWithoutPrograms('systemd-analyze')).each([
     '* * * * *',
     '17 4 * * *',
     '@hourly',
