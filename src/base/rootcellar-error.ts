@@ -48,6 +48,8 @@ export const ERROR_CODES = {
   E_REGISTRY_DENIED: 'a registry of images wants other credentials',
   E_CREDENTIALS: 'the credentials for a registry cannot be read',
   E_MEDIA_TYPE: 'an image is of a kind that cannot be read',
+  E_REFRESH_KEPT: 'newer versions did not pass their tests, so that what served goes on serving',
+  E_SCHEDULE: 'systemd could not be told of a schedule',
   E_DISK_FULL: 'no space is left on the device',
   E_STORE_NEWER: 'the store was written by a newer version',
   E_STORE_INVALID: 'the store is damaged',

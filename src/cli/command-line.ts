@@ -3,6 +3,7 @@ import type { CommonFlags, Verb } from './command-context.ts';
 import { runVerb } from './command-context.ts';
 import { addImageVerbs } from './image-commands.ts';
 import { addRegistryVerbs } from './registry-commands.ts';
+import { addScheduleVerbs } from './schedule-command.ts';
 import { addServeVerb } from './serve-command.ts';
 import { addVerb, collect, withCommonFlags, type Run } from './verb-definition.ts';
 
@@ -62,6 +63,7 @@ function rootcellar(run: Run): Command {
   addTraceVerb(program, run);
   addImageVerbs(program, run);
   addRegistryVerbs(program, run);
+  addScheduleVerbs(program, run);
   addLookingVerbs(program, run);
   return program;
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CommonFlags } from './command-context.ts';
+import type { ScheduleFlags } from './schedule-flags.ts';
 import { addVerb, collect, type Run } from './verb-definition.ts';
 
 export interface ImagesFlags {
@@ -83,16 +84,24 @@ function addRemovalVerbs(program: Command, run: Run): void {
 }
 
 function addRefreshVerb(program: Command, run: Run): void {
-  addVerb(program, 'refresh <recipe>', {
+  addVerb(program, 'refresh <recipe...>', {
     summary: 'take newer versions, once they are built and tried out beside what serves',
     example: 'refresh recipes/python --check',
   })
     .option('--check', 'only say what is new; exit with 10 if something is')
     .option('--upgrade-package <name>', 'only this package may change (repeatable)', collect)
     .option('--report <file>', 'write what changes: Markdown, or JSON if it ends in .json')
-    .action(async (recipe: string, flags: CommonFlags & RefreshFlags) => {
-      const { refreshVerb } = await import('./refresh-verb.ts');
-      await run(flags, (context) => refreshVerb(context, recipe, flags));
+    .option('--once', 'now, and no more (the default)')
+    .option('--every <time>', 'again and again, such as every 12h, until a signal ends it')
+    .option('--cron <expression>', 'again and again, by five fields as in crontab(5)')
+    .option('--scheduled', 'again and again, by what each recipe says under `refresh`')
+    .option('--jitter <time>', 'begin each one later by a random time up to this')
+    .action(async (recipes: readonly string[], flags: CommonFlags & RefreshFlags & ScheduleFlags) => {
+      const { refreshRecipes } = await import('./refresh-recipes.ts');
+      const isLasting = flags.every ?? flags.cron ?? flags.scheduled;
+      // A display of live tasks is for commands that end.
+      const shown = isLasting === undefined ? flags : { ...flags, plain: true };
+      await run(shown, (context) => refreshRecipes(context, recipes, flags));
     });
 }
 

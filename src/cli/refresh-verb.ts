@@ -25,19 +25,23 @@ export async function refreshVerb(context: CommandContext, path: string, flags: 
   const result = await withPipeline(context, (pipeline) => refreshImage({ recipe, upgrade, isCheck }, pipeline));
   if (flags.report !== undefined) await writeReport(flags.report, result.report);
   context.reporter.result(textOf(recipe.name, result), {
-    refresh: {
-      name: recipe.name,
-      result: result.kind,
-      changes: Object(reportJson(result.report)).architectures,
-      generations:
-        result.kind === 'switched'
-          ? result.images.map(({ architecture, generation }) => ({ architecture, generation }))
-          : [],
-      ...(result.kind === 'kept' ? keptJson(result) : { faults: [], culprits: [] }),
-    },
+    refresh: { name: recipe.name, ...resultJson(result) },
   });
   if (result.kind === 'available') return AVAILABLE;
   return result.kind === 'kept' ? KEPT : 0;
+}
+
+/** The same for each refresh, asked for or by a schedule. */
+export function resultJson(result: RefreshResult): Readonly<Record<string, Json>> {
+  return {
+    result: result.kind,
+    changes: Object(reportJson(result.report)).architectures,
+    generations:
+      result.kind === 'switched'
+        ? result.images.map(({ architecture, generation }) => ({ architecture, generation }))
+        : [],
+    ...(result.kind === 'kept' ? keptJson(result) : { faults: [], culprits: [] }),
+  };
 }
 
 /** Markdown, or JSON where its name says so. */

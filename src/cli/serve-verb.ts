@@ -5,11 +5,13 @@ import { keepHeapLean } from '../lean-heap.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import { difyEnvironment, mergeDifyConfigs, type DifyConfig } from '../recipe/dify-config.ts';
 import { readBoundedFile } from '../recipe/bounded-file.ts';
+import type { RefreshSchedule } from '../recipe/recipe.ts';
+import { scheduleClock } from '../refresh/schedule-clock.ts';
 import { proxySecrets } from '../recipe/proxy-secrets.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
 import { checkExposure, DEFAULT_KEY_NAME, parseKeyFile, type ApiKey } from '../serve/api-keys.ts';
 import type { ListenAddress } from '../serve/listen-address.ts';
-import type { ServiceClock, StartProgram } from '../serve/run-desk.ts';
+import type { StartProgram } from '../serve/run-desk.ts';
 import { createService, type Service } from '../serve/service.ts';
 import { serviceClock } from '../serve/service-clock.ts';
 import { liveUntilSignal } from '../serve/service-life.ts';
@@ -49,20 +51,21 @@ export async function serveVerb(
     const building = (): PipelineContext => ({ ...current(), signal: context.signal });
     const watching = serviceWatching({ stream: process.stdout, now: () => Date.now() });
     const { watch } = watching;
+    const serving = { pipeline: building, schedule: scheduleOf(settings) };
     const toServe =
       word === undefined && dify !== undefined
-        ? await imageOfDify({ flags, dify }, context, building)
-        : await imageToServe(word ?? '', building);
+        ? await imageOfDify({ flags, dify }, context, serving)
+        : await imageToServe(word ?? '', serving);
     const source = { ...toServe, store: pipeline.store, architecture: context.hostArchitecture, watch };
-    const { service, images, clock, pool } = await openService({ source, settings, current, watching });
+    const { service, images, pool } = await openService({ source, settings, current, watching });
     const stopAtOnce = stopOnSecondSignal(context.signal, () => service.stop());
     try {
       await liveUntilSignal({
         service,
         images,
-        clock,
-        isBuilt: toServe.build !== undefined,
-        updateMs: settings.updateMs,
+        watch,
+        clock: scheduleClock(),
+        upkeep: toServe.upkeep,
         signal: context.signal,
         onListening: (address) => {
           if (flags.quiet !== true) tell(`listening on ${urlOf(address)}`);
@@ -80,7 +83,6 @@ export async function serveVerb(
 interface OpenService {
   readonly service: Service;
   readonly images: WatchedImages;
-  readonly clock: ServiceClock;
   readonly pool: WarmPool;
 }
 
@@ -99,7 +101,12 @@ async function openService({ source, settings, current, watching }: ServiceMakin
   const clock = serviceClock();
   const start: StartProgram = (request) => pool.start(request);
   const pools = (): readonly PoolState[] => poolStates(pool, images.current());
-  return { service: createService({ settings, images, clock, start, pools, ...watching }), images, clock, pool };
+  return { service: createService({ settings, images, clock, start, pools, ...watching }), images, pool };
+}
+
+/** dify-sandbox's interval. */
+function scheduleOf({ updateMs }: ServiceSettings): RefreshSchedule | undefined {
+  return updateMs === undefined ? undefined : { kind: 'every', everyMs: updateMs, jitterMs: Math.round(updateMs / 10) };
 }
 
 /** Kinds: of each language, with each set of modules, with and without a network. */

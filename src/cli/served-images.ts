@@ -1,12 +1,19 @@
 import type { Architecture } from '../base/architecture.ts';
-import { lockRecipe } from '../lock-recipe.ts';
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import { shellWord } from '../base/shell-word.ts';
+import { lockfilePath, readLockfile } from '../lock/lockfile-files.ts';
+import { lockRecipe, type LockRequest } from '../lock-recipe.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
-import type { Recipe } from '../recipe/recipe.ts';
+import { recipeWord, type Recipe, type RefreshSchedule } from '../recipe/recipe.ts';
+import type { Attempt } from '../refresh/keep-refreshing.ts';
+import { lastAttempt } from '../refresh/last-attempt.ts';
+import type { RefreshResult } from '../refresh/refresh-image.ts';
 import type { Upgrade } from '../serve/image-source.ts';
+import type { Upkeep } from '../serve/image-upkeep.ts';
 import type { Image } from '../store/image-record.ts';
 import { IMAGE_NAME, readCurrent } from '../store/images.ts';
 import { architectureOf, isRecipe, namedImage } from './named-image.ts';
-import { openRecipe } from './pipeline.ts';
+import { watchRecipe } from './watched-recipe.ts';
 
 /** What a service serves. */
 export interface ImageToServe {
@@ -15,22 +22,41 @@ export interface ImageToServe {
   /** Whose current generation; undefined: only the first one. */
   readonly name: string | undefined;
   readonly build: ((upgrade: Upgrade) => Promise<Image>) | undefined;
+  /** Undefined where there is no `build`. */
+  readonly upkeep: Upkeep | undefined;
+}
+
+/** How an image is followed that a service serves. */
+export interface ServingContext {
+  readonly pipeline: () => PipelineContext;
+  /** Where a recipe says nothing of it. */
+  readonly schedule: RefreshSchedule | undefined;
 }
 
 /**
  * What `word` means: a recipe's folder or file, whose image is served as it is and built when the service is there; a tar; an
  * image of the store by name, digest or generation. Throws E_IMAGE_NOT_FOUND.
  */
-export async function imageToServe(word: string, pipeline: () => PipelineContext): Promise<ImageToServe> {
+export async function imageToServe(word: string, { pipeline, schedule }: ServingContext): Promise<ImageToServe> {
   if (isRecipe(word) && !/\.tar(\.gz|\.xz|\.zst)?$/.test(word)) {
-    const recipe = await openRecipe(word);
-    const architecture = architectureOf(recipe, pipeline());
-    const read = (): Promise<Recipe> => openRecipe(word);
-    return recipeToServe({ name: recipe.name, architecture, read, pipeline, isLockedFirst: false });
+    const watched = watchRecipe(word);
+    const recipe = await watched.read();
+    return recipeToServe({
+      name: recipe.name,
+      architecture: architectureOf(recipe, pipeline()),
+      read: watched.read,
+      areEdited: watched.areEdited,
+      schedule: () => {
+        const refresh = watched.known()?.refresh;
+        return refresh === undefined ? schedule : refresh.schedule;
+      },
+      pipeline,
+      isLockedFirst: false,
+    });
   }
   const first = await namedImage(word, pipeline());
   const isName = IMAGE_NAME.test(word) && first.name === word;
-  return { first, name: isName ? word : undefined, build: undefined };
+  return { first, name: isName ? word : undefined, build: undefined, upkeep: undefined };
 }
 
 interface RecipeServing {
@@ -39,6 +65,8 @@ interface RecipeServing {
   readonly architecture: Architecture;
   /** Called before each build: the files may have changed. */
   readonly read: () => Promise<Recipe>;
+  readonly areEdited: () => Promise<boolean>;
+  readonly schedule: () => RefreshSchedule | undefined;
   readonly pipeline: () => PipelineContext;
   /** Whether already the first build makes the lockfile fit the recipe; else it must. */
   readonly isLockedFirst: boolean;
@@ -46,16 +74,47 @@ interface RecipeServing {
 
 /** Nothing is read yet: what is wrong with the recipe must not keep an older image from being served. */
 export async function recipeToServe(serving: RecipeServing): Promise<ImageToServe> {
-  const { name, architecture, read, pipeline } = serving;
+  const { name, architecture, read, pipeline, areEdited, schedule } = serving;
   const first = await readCurrent(pipeline().store, name, architecture);
   let isLocking = serving.isLockedFirst;
   const build = async (upgrade: Upgrade): Promise<Image> => {
     const newest = await read();
     const context = pipeline();
-    if (isLocking) await lockRecipe({ recipe: newest, upgrade }, context);
+    if (isLocking) await lockNewest({ recipe: newest, upgrade }, context);
     isLocking = true;
     const { buildRecipe } = await import('./build-verb.ts');
     return buildRecipe(newest, architecture, { pipeline: context });
   };
-  return { first, name, build };
+  const attempt = (): Promise<Attempt | undefined> => lastAttempt(pipeline().store, name, architecture);
+  return { first, name, build, upkeep: { name, schedule, areEdited, lastAttempt: attempt } };
+}
+
+/**
+ * What is locked already is refreshed, so that it is tried out beside what serves. Afterwards the lockfile fits the recipe, also
+ * where what was edited changes no package. Throws E_REFRESH_KEPT, and what refreshing and locking throw.
+ */
+async function lockNewest(request: LockRequest, context: PipelineContext): Promise<void> {
+  const { recipe, upgrade } = request;
+  if ((await readLockfile(lockfilePath(recipe))) === undefined) {
+    await lockRecipe(request, context);
+    return;
+  }
+  const { refreshImage } = await import('../refresh/refresh-image.ts');
+  const result = await refreshImage({ recipe, upgrade, isCheck: false }, context);
+  if (result.kind === 'kept') throw keptBack(recipe, result);
+  // Files of this machine are no packages: that they have changed is not among what was refreshed.
+  await lockRecipe({ recipe, upgrade: recipe.base.kind === 'host' ? upgrade : 'none' }, context);
+}
+
+type Kept = Extract<RefreshResult, { readonly kind: 'kept' }>;
+
+function keptBack(recipe: Recipe, { faults, culprits }: Kept): RootcellarError {
+  const [first] = faults;
+  const more = faults.length < 2 ? '' : `, and ${faults.length - 1} more`;
+  const packages = culprits.map((names) => names.join(' and ')).join('; ');
+  const because = packages === '' ? '' : `, because of the update of ${packages}`;
+  const message = `image \`${recipe.name}\`: what is new was not taken: ${first?.message ?? ''}${more}${because}`;
+  return new RootcellarError('E_REFRESH_KEPT', message, {
+    hint: `rootcellar refresh ${shellWord(recipeWord(recipe))}`,
+  });
 }

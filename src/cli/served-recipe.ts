@@ -7,8 +7,8 @@ import { readBoundedFile } from '../recipe/bounded-file.ts';
 import { textOf, type DifyConfig, type ImportNote } from '../recipe/dify-config.ts';
 import { importDify, type ImportBase } from '../recipe/dify-import.ts';
 import { syscallKnowledge } from '../run/syscall-knowledge.ts';
+import { watchFiles } from '../refresh/watched-files.ts';
 import { replaceFile } from '../store/replace-file.ts';
-import type { PipelineContext } from '../pipeline-context.ts';
 import type { Recipe, Tier } from '../recipe/recipe.ts';
 import type { Store } from '../store/store.ts';
 import type { CommandContext } from './command-context.ts';
@@ -17,7 +17,7 @@ import { noteText } from './import-verb.ts';
 import { openRecipe } from './pipeline.ts';
 import { tierOf } from './minimum-tier.ts';
 import type { ServeFlags } from './serve-command.ts';
-import { recipeToServe, type ImageToServe } from './served-images.ts';
+import { recipeToServe, type ImageToServe, type ServingContext } from './served-images.ts';
 
 const REQUIREMENTS = 'python-requirements.txt';
 /** Where dify-sandbox looks for Node.js when nothing says otherwise. */
@@ -47,7 +47,7 @@ export interface DifyService {
 export async function imageOfDify(
   { flags, dify }: DifyService,
   context: CommandContext,
-  pipeline: () => PipelineContext,
+  { pipeline, schedule }: ServingContext,
 ): Promise<ImageToServe> {
   const configFile = flags.config ?? '';
   const files = {
@@ -66,7 +66,17 @@ export async function imageOfDify(
     return openRecipe(made.folder);
   };
   const { name } = files;
-  return recipeToServe({ name, architecture: context.hostArchitecture, read, pipeline, isLockedFirst: true });
+  const watched = watchFiles();
+  await watched.follow([requirementsPath(files)]);
+  return recipeToServe({
+    name,
+    architecture: context.hostArchitecture,
+    read,
+    areEdited: watched.areEdited,
+    schedule: () => schedule,
+    pipeline,
+    isLockedFirst: true,
+  });
 }
 
 /** What the image of a configuration is called. */
@@ -112,9 +122,7 @@ interface MadeRecipe {
  */
 async function makeDifyRecipe(files: DifyFiles, store: Store, context: CommandContext): Promise<MadeRecipe> {
   const folder = join(store.home, 'served', files.name);
-  const path = resolve(
-    files.requirementsFile ?? join(dirname(resolve(files.configFile)), '..', 'dependencies', REQUIREMENTS),
-  );
+  const path = requirementsPath(files);
   const given = await requirementsAt(path, files.requirementsFile !== undefined);
   const requirements = given ?? '';
   const base = withNode(chooseBase(files.config, undefined, context.environment['PATH'] ?? ''), files.config);
@@ -131,6 +139,10 @@ async function makeDifyRecipe(files: DifyFiles, store: Store, context: CommandCo
   await writeChanged(join(folder, REQUIREMENTS), requirements);
   await writeChanged(join(folder, 'recipe.yaml'), `${head}${stringify(whole, { lineWidth: 0 })}`);
   return { folder, notes, lacksRequirements: given === undefined ? path : undefined };
+}
+
+function requirementsPath({ requirementsFile, configFile }: DifyFiles): string {
+  return resolve(requirementsFile ?? join(dirname(resolve(configFile)), '..', 'dependencies', REQUIREMENTS));
 }
 
 /** dify-sandbox limits neither: whoever comes from there has programs that use more than usual. */

@@ -1,4 +1,5 @@
 import type { Architecture } from '../base/architecture.ts';
+import { parseGoDuration } from '../base/go-duration.ts';
 import { isTrue, listOf, textOf, type DifyConfig, type DifySetting, type ImportNote } from './dify-config.ts';
 import { debianParts, hostParts } from './dify-paths.ts';
 import { importNetwork } from './dify-network.ts';
@@ -52,6 +53,7 @@ export function importDify(config: DifyConfig, facts: ImportFacts): DifyImport {
   const limits = Object.assign({}, ...outcomes.map((outcome) => outcome.limits));
   const allow = outcomes.flatMap((outcome) => outcome.allow ?? []);
   const network = importNetwork(config);
+  const interval = outcomes.find((outcome) => outcome.refresh !== undefined)?.refresh;
   const index = outcomes.find((outcome) => outcome.indexUrl !== undefined)?.indexUrl;
   const recipe = {
     name: facts.name,
@@ -63,6 +65,7 @@ export function importDify(config: DifyConfig, facts: ImportFacts): DifyImport {
       ...network.recipe,
       limits: { wall: '5s', cpu: '5s', ...limits },
     },
+    refresh: isPeriodic(config) ? (interval ?? { every: '30m' }) : 'off',
   };
   return { recipe, notes: [...outcomes.flatMap((outcome) => outcome.notes ?? []), ...network.notes, ...base.notes] };
 }
@@ -72,11 +75,19 @@ function pythonPart(requirements: string | undefined, index: string | undefined)
   return { python: { requirements, ...(index !== undefined && { index_url: index }) } };
 }
 
+/** dify-sandbox does so where nothing else is said. */
+function isPeriodic(config: DifyConfig): boolean {
+  const setting = config.get('enable_python_deps_periodic_update');
+  return setting === undefined || isTrue(setting);
+}
+
 /** What one setting becomes. */
 interface Outcome {
   readonly limits?: Readonly<Record<string, string>>;
   readonly allow?: readonly string[];
   readonly indexUrl?: string;
+  /** As a recipe has it. */
+  readonly refresh?: Readonly<{ every: string }> | 'off';
   readonly notes?: readonly ImportNote[];
 }
 
@@ -90,6 +101,9 @@ const ofTheService = noted('is for the HTTP service, not for the image');
 const inTheBase: Translation = () => ({});
 /** By `importNetwork`, which looks at all of them together. */
 const inTheNetwork: Translation = () => ({});
+
+/** By `isPeriodic`. */
+const inTheRefresh: Translation = () => ({});
 
 /** Every setting of dify-sandbox up to its 0.2.15 and of its main branch since. */
 const TRANSLATIONS: ReadonlyMap<string, Translation> = new Map([
@@ -105,10 +119,7 @@ const TRANSLATIONS: ReadonlyMap<string, Translation> = new Map([
   ['system_lib_requirements', inTheBase],
   ['python_pip_mirror_url', pipMirror],
   ['python_deps_update_interval', updateInterval],
-  [
-    'enable_python_deps_periodic_update',
-    noted('images are not refreshed on a schedule: `rootcellar lock --upgrade` takes new versions'),
-  ],
+  ['enable_python_deps_periodic_update', inTheRefresh],
   [
     'nodejs_path',
     noted('add `nodejs` to `base.debian.packages` for programs `*.js`, and choose the profile `node` for them'),
@@ -160,9 +171,25 @@ function pipMirror(setting: DifySetting, { requirements }: ImportFacts): Outcome
   return { indexUrl: url.href, notes: notes.map((note) => ({ setting, text: note })) };
 }
 
+/** It refreshes nothing where it cannot read the interval, and ends where that is 0. */
 function updateInterval(setting: DifySetting): Outcome {
-  const text = 'images are not refreshed on a schedule: `rootcellar lock --upgrade` takes new versions';
-  return { notes: [{ setting, text }] };
+  const text = textOf(setting);
+  const ms = parseGoDuration(text);
+  if (text === 'off') return { refresh: 'off' };
+  if (ms === undefined || ms === 0) {
+    return { refresh: 'off', notes: [{ setting, text: 'is no interval; the recipe is refreshed only when asked' }] };
+  }
+  const every = intervalText(Math.max(ms, MINUTE_MS));
+  const notes = ms < MINUTE_MS ? [{ setting, text: `is shorter than a recipe may say; it became ${every}` }] : [];
+  return { refresh: { every }, notes };
+}
+
+const MINUTE_MS = 60_000;
+
+function intervalText(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds % 3600 === 0) return `${seconds / 3600}h`;
+  return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
 }
 
 function preload(setting: DifySetting): Outcome {

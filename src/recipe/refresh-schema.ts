@@ -94,7 +94,8 @@ const FIELDS = new RegExp(
   'i',
 );
 
-function parseCron(input: unknown): Parsed<string> {
+/** An expression with single spaces between its fields, nicknames resolved. */
+export function parseCron(input: unknown): Parsed<string> {
   const hint = 'write for example `17 4 * * *`: each day at 4:17';
   const words = typeof input === 'string' && input.length < 200 ? input.trim().replaceAll(/[ \t]+/g, ' ') : '';
   const expression = NICKNAMES.get(words) ?? words;

@@ -136,10 +136,10 @@ function listText(packages: Awaited<ReturnType<ServedImage['packages']>>): strin
   return difyEnvelope(0, 'success', { dependencies: packages.map(({ name, version }) => ({ name, version })) });
 }
 
-/** The requirements are read again; where that gives no image, dify-sandbox answers so, and the old image goes on. */
+/** Resolved, built and tried out again; where that gives no image, dify-sandbox answers so, and the old image goes on. */
 async function refresh({ images }: ServiceParts): Promise<string> {
   try {
-    await images.refresh('none');
+    await images.refresh('all');
   } catch (error) {
     if (error instanceof RootcellarError) return difyEnvelope(0, 'success', { dependencies: null });
     throw error;
@@ -147,7 +147,7 @@ async function refresh({ images }: ServiceParts): Promise<string> {
   return listText(await images.served().packages());
 }
 
-/** The same, and newer versions are taken. */
+/** The same. */
 async function update({ images }: ServiceParts): Promise<string> {
   try {
     await images.refresh('all');

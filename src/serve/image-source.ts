@@ -26,8 +26,8 @@ export interface ImageSource {
   /** Why it is not the newest, or not there; for operators. */
   problem(): string | undefined;
   /**
-   * Reads again what the image is made from, builds it, and switches to it. `all`: newer versions are taken, too. When it throws,
-   * the old image goes on being served. Without anything to build from, only looks whether there is a newer one.
+   * Reads again what the image is made from, builds it, tries it out, and switches to it. `all`: newer versions are taken, too.
+   * When it throws, the old image goes on being served; E_REFRESH_KEPT: because the new one is worse. Without anything to build from, only looks whether there is a newer one.
    */
   refresh(upgrade: Upgrade): Promise<void>;
 }

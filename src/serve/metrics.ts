@@ -1,6 +1,7 @@
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { syscallNumber, type SyscallAbi } from '../run/syscall-tables.ts';
 import type { DeniedCall } from '../run/run-report.ts';
+import type { RefreshOutcome } from '../store/refresh-history.ts';
 import type { RejectionReason, ServiceState, ServiceWatch } from './service-watch.ts';
 import type { SoftwareVersions } from './software-versions.ts';
 import { addBuildInfo, addStateMetrics } from './state-metrics.ts';
@@ -32,6 +33,8 @@ const NO_REJECTIONS: Readonly<Record<RejectionReason, 0>> = {
   client_gone: 0,
 };
 
+const NO_REFRESHES: Readonly<Record<RefreshOutcome, 0>> = { current: 0, switched: 0, kept: 0, failed: 0 };
+
 /** Reasons beyond these are counted as one: each label value costs Prometheus a time series for ever. */
 const MOST_RECYCLE_REASONS = 16;
 
@@ -52,6 +55,7 @@ export function serviceMetrics(versions: SoftwareVersions): ServiceMetrics {
 function eventMetrics(registry: Registry): ServiceWatch {
   const metrics = registeredMetrics([registry]);
   for (const [reason, none] of Object.entries(NO_REJECTIONS)) metrics.rejected.inc({ reason }, none);
+  for (const [result, none] of Object.entries(NO_REFRESHES)) metrics.refreshes.inc({ result }, none);
   const recycleReason = boundedLabel(MOST_RECYCLE_REASONS);
   return {
     runQueued: () => undefined,
@@ -64,6 +68,11 @@ function eventMetrics(registry: Registry): ServiceWatch {
     requestRejected: (reason) => metrics.rejected.inc({ reason }),
     noticed: ({ level }) => metrics.notices.inc({ level }),
     zygoteRecycled: (reason) => metrics.recycled.inc({ reason: recycleReason(reason) }),
+    refreshEnded: ({ result, endedAt }) => {
+      metrics.refreshes.inc({ result });
+      if (result === 'current' || result === 'switched') metrics.refreshed.set(endedAt / 1000);
+    },
+    refreshPlanned: () => undefined,
   };
 }
 
@@ -75,10 +84,13 @@ interface EventMetrics {
   readonly rejected: Counter<'reason'>;
   readonly recycled: Counter<'reason'>;
   readonly notices: Counter<'level'>;
+  readonly refreshes: Counter<'result'>;
+  readonly refreshed: Gauge;
 }
 
 function registeredMetrics(registers: Registry[]): EventMetrics {
   return {
+    ...refreshMetrics(registers),
     runs: new Counter({
       registers,
       name: 'rootcellar_runs_total',
@@ -122,6 +134,22 @@ function registeredMetrics(registers: Registry[]): EventMetrics {
       name: 'rootcellar_notices_total',
       help: 'Lines of the log that are for operators and belong to no request.',
       labelNames: ['level'],
+    }),
+  };
+}
+
+function refreshMetrics(registers: Registry[]): Pick<EventMetrics, 'refreshes' | 'refreshed'> {
+  return {
+    refreshes: new Counter({
+      registers,
+      name: 'rootcellar_refreshes_total',
+      help: 'Times that what the image is made from was looked at again.',
+      labelNames: ['result'],
+    }),
+    refreshed: new Gauge({
+      registers,
+      name: 'rootcellar_refresh_last_success_timestamp_seconds',
+      help: 'When the image was last found to be, or made, as new as it may be; 0: not since the service began.',
     }),
   };
 }

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
-import type { EndedRun, RejectionReason, RunSubject, ServiceWatch } from './service-watch.ts';
+import type { EndedRefresh, EndedRun, RejectionReason, RunSubject, ServiceWatch } from './service-watch.ts';
 
 type Level = 'info' | 'warn' | 'error';
 
@@ -19,7 +19,19 @@ export function runLog(log: Pick<FastifyBaseLogger, Level>): ServiceWatch {
       ),
     noticed: ({ level, message }) => log[level === 'warning' ? 'warn' : level]({ event: 'notice' }, message),
     zygoteRecycled: (reason) => log.info({ event: 'recycled', reason }, `zygote recycled: ${reason}`),
+    // Why it failed is a notice.
+    refreshEnded: (refresh) => log[refreshLevel(refresh)](refreshFields(refresh), `refresh ended: ${refresh.result}`),
+    refreshPlanned: () => undefined,
   };
+}
+
+function refreshFields({ image, result, durationMs }: EndedRefresh): object {
+  return { event: 'refresh', image, result, duration_ms: Math.round(durationMs) };
+}
+
+function refreshLevel({ result }: EndedRefresh): Level {
+  if (result === 'failed') return 'error';
+  return result === 'kept' ? 'warn' : 'info';
 }
 
 function runFields(run: EndedRun): object {

@@ -1,16 +1,17 @@
+import type { ScheduleClock } from '../refresh/schedule-clock.ts';
 import type { ImageSource } from './image-source.ts';
+import { keepImage, type Upkeep } from './image-upkeep.ts';
 import type { ListenAddress } from './listen-address.ts';
-import type { ServiceClock } from './run-desk.ts';
 import type { Service } from './service.ts';
+import type { ServiceWatch } from './service-watch.ts';
 
 export interface ServiceLife {
   readonly service: Service;
   readonly images: ImageSource;
-  readonly clock: Pick<ServiceClock, 'after'>;
-  /** Whether there is something to build images from. */
-  readonly isBuilt: boolean;
-  /** Between two times that it is looked at again; undefined: only when asked. */
-  readonly updateMs: number | undefined;
+  /** Of an image that is made from something; undefined: it is made elsewhere. */
+  readonly upkeep: Upkeep | undefined;
+  readonly watch: Pick<ServiceWatch, 'refreshPlanned' | 'noticed'>;
+  readonly clock: ScheduleClock;
   /** Ends the service. */
   readonly signal: AbortSignal;
   readonly onListening: (address: ListenAddress) => void;
@@ -21,33 +22,33 @@ export interface ServiceLife {
  * Throws E_LISTEN, and what the first build throws where there is no older image to serve.
  */
 export async function liveUntilSignal(life: ServiceLife): Promise<void> {
-  const { service, images, signal, isBuilt, onListening } = life;
+  const { service, signal, upkeep, onListening } = life;
   onListening(await service.listen());
-  const updates = new AbortController();
+  const stop = new AbortController();
+  let kept: Promise<void> = Promise.resolve();
   try {
     await new Promise<void>((resolve, reject) => {
       if (signal.aborted) resolve();
       signal.addEventListener('abort', () => resolve(), { once: true });
-      if (!isBuilt) return;
-      updateOften(life, updates.signal);
-      // With an older image the service goes on; whoever watches was told.
-      images.refresh('none').catch((error: unknown) => {
-        if (images.current() === undefined && !signal.aborted) reject(error);
-      });
+      if (upkeep === undefined) return;
+      kept = keepUp({ ...life, upkeep }, stop.signal);
+      kept.catch(reject);
     });
   } finally {
-    updates.abort();
+    stop.abort();
     await service.close();
+    // What it throws was told above.
+    await kept.catch(() => undefined);
   }
 }
 
-function updateOften(life: ServiceLife, ended: AbortSignal): void {
-  const { images, clock, updateMs } = life;
-  if (updateMs === undefined) return;
-  const callOff = clock.after(updateMs, async () => {
-    // What fails was told to whoever watches, and is tried again next time.
-    await images.refresh('none').catch(() => undefined);
-    if (!ended.aborted) updateOften(life, ended);
-  });
-  ended.addEventListener('abort', callOff, { once: true });
+/** The first build, and then what comes by and by. With an older image the service goes on without it; whoever watches was told. */
+async function keepUp(life: ServiceLife & { readonly upkeep: Upkeep }, stopped: AbortSignal): Promise<void> {
+  const { images, upkeep, watch, clock, signal } = life;
+  try {
+    await images.refresh('none');
+  } catch (error) {
+    if (images.current() === undefined && !signal.aborted) throw error;
+  }
+  await keepImage({ upkeep, images, watch, clock, signal: stopped });
 }

@@ -27,7 +27,7 @@ export interface ServiceSettings {
   readonly mostBodyBytes: number;
   /** After a signal to stop, runs may take so long to end by themselves. */
   readonly drainMs: number;
-  /** Between two times that the requirements are read again; undefined: only when asked. */
+  /** Between two refreshes of an image whose recipe says nothing of them; undefined: only when asked, and after edits. */
   readonly updateMs?: number | undefined;
 }
 

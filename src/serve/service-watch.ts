@@ -1,4 +1,5 @@
 import type { Digest } from '../base/digest.ts';
+import type { RefreshOutcome } from '../store/refresh-history.ts';
 import type { Tier } from '../recipe/recipe.ts';
 import type { DeniedCall, RunStatus, StartKind } from '../run/run-report.ts';
 import type { TraceContext } from './trace-context.ts';
@@ -76,6 +77,25 @@ export interface ServiceWatch {
   readonly noticed: (notice: ServiceNotice) => void;
   /** A warm interpreter was ended before its cells were used up; `reason` is one of a closed set of the pool's. */
   readonly zygoteRecycled: (reason: string) => void;
+  /** What the image is made from was looked at again, by the schedule, after an edit, or because somebody asked. */
+  readonly refreshEnded: (refresh: EndedRefresh) => void;
+  readonly refreshPlanned: (refresh: PlannedRefresh) => void;
+}
+
+export interface EndedRefresh {
+  /** Name of the image. */
+  readonly image: string;
+  readonly result: RefreshOutcome;
+  readonly durationMs: number;
+  /** Milliseconds since 1970. */
+  readonly endedAt: number;
+}
+
+export interface PlannedRefresh {
+  /** Name of the image. */
+  readonly image: string;
+  /** Milliseconds since 1970; undefined: only after edits, and when somebody asks. */
+  readonly dueAt: number | undefined;
 }
 
 export interface ServiceNotice {
@@ -133,6 +153,8 @@ export const UNWATCHED: ServiceWatch = {
   requestRejected: () => undefined,
   noticed: () => undefined,
   zygoteRecycled: () => undefined,
+  refreshEnded: () => undefined,
+  refreshPlanned: () => undefined,
 };
 
 /** Tells each of several. */
@@ -144,5 +166,7 @@ export function watchedBy(watches: readonly ServiceWatch[]): ServiceWatch {
     requestRejected: (reason, run) => watches.forEach((watch) => watch.requestRejected(reason, run)),
     noticed: (notice) => watches.forEach((watch) => watch.noticed(notice)),
     zygoteRecycled: (reason) => watches.forEach((watch) => watch.zygoteRecycled(reason)),
+    refreshEnded: (refresh) => watches.forEach((watch) => watch.refreshEnded(refresh)),
+    refreshPlanned: (refresh) => watches.forEach((watch) => watch.refreshPlanned(refresh)),
   };
 }

@@ -1,4 +1,5 @@
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import { parseGoDuration } from '../base/go-duration.ts';
 import { parseDuration, parseSize } from '../base/units.ts';
 import { isTrue, textOf, type DifyConfig } from '../recipe/dify-config.ts';
 import { importNetwork } from '../recipe/dify-network.ts';
@@ -8,7 +9,6 @@ import type { NetworkSettings } from '../recipe/network.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
 import type { Limits } from '../recipe/recipe.ts';
 import { DEFAULT_KEY_NAME, type ApiKey } from './api-keys.ts';
-import { parseGoDuration } from './go-duration.ts';
 import { DEFAULT_ADDRESS, parseListenAddress, type ListenAddress } from './listen-address.ts';
 import { DEFAULT_SETTINGS, type ServiceSettings } from './service-settings.ts';
 
@@ -143,13 +143,16 @@ function addressOf(own: string | undefined, dify: DifyConfig | undefined, notes:
 
 /** Half an hour where nothing is said, as in dify-sandbox. */
 function updateInterval(dify: DifyConfig, notes: string[]): number | undefined {
+  if (dify.has('enable_python_deps_periodic_update') && !isOn(dify, 'enable_python_deps_periodic_update')) {
+    return undefined;
+  }
   const text = difyText(dify, 'python_deps_update_interval') ?? '30m';
   const ms = parseGoDuration(text);
   if (ms !== undefined && ms >= 1000) return ms;
   const isOff = text === 'off' || ms === 0;
   if (!isOff)
     notes.push(
-      `\`python_deps_update_interval\`: ${quotedWord(text)} is no interval; requirements are read again only when asked`,
+      `\`python_deps_update_interval\`: ${quotedWord(text)} is no interval; the image is refreshed only when asked, and after edits`,
     );
   return undefined;
 }

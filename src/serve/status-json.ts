@@ -2,6 +2,8 @@ import type { Digest } from '../base/digest.ts';
 import type { Tier } from '../recipe/recipe.ts';
 import type { DeniedCall, RunStatus, StartKind } from '../run/run-report.ts';
 import type { Latency } from './latency-window.ts';
+import type { RefreshOutcome } from '../store/refresh-history.ts';
+import type { RefreshState } from './refresh-memory.ts';
 import type { EndedRun, RunEndpoint, RunImage, RunLanguage, ServicePhase, ServiceState } from './service-watch.ts';
 
 /** The answer of `/v1/status`, exactly in this shape. Who has any key may see it: it says nothing of the other keys. */
@@ -26,6 +28,8 @@ export interface StatusJson {
     readonly size: number;
     readonly free: number;
   }[];
+  /** Of images that are made from a recipe. */
+  readonly refreshes: readonly RefreshJson[];
   /** Of the last run; null before the first. */
   readonly isolation: {
     readonly tier: Tier;
@@ -36,6 +40,18 @@ export interface StatusJson {
   readonly latency: readonly LatencyJson[];
   /** The newest first. */
   readonly runs: readonly RunJson[];
+}
+
+export interface RefreshJson {
+  readonly image: string;
+  /** Null: none since the service began. */
+  readonly last: {
+    readonly ended_at: string;
+    readonly result: RefreshOutcome;
+    readonly duration_ms: number;
+  } | null;
+  /** When it is due; null: by no schedule. */
+  readonly next_at: string | null;
 }
 
 export interface LatencyJson {
@@ -64,13 +80,14 @@ export interface RunJson {
 export interface StatusParts {
   readonly state: ServiceState;
   readonly latencies: readonly Latency[];
+  readonly refreshes: readonly RefreshState[];
   readonly version: string;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
 
 /** What the status page shows, and what anybody else may show of it. */
-export function statusJson({ state, latencies, version, now }: StatusParts): StatusJson {
+export function statusJson({ state, latencies, refreshes, version, now }: StatusParts): StatusJson {
   return {
     time: new Date(now).toISOString(),
     version,
@@ -90,6 +107,7 @@ export function statusJson({ state, latencies, version, now }: StatusParts): Sta
       size,
       free,
     })),
+    refreshes: refreshes.map(refreshJson),
     isolation: state.isolation ?? null,
     latency: latencies.map(({ start, runs, p50Ms, p95Ms, p99Ms }) => ({
       start,
@@ -99,6 +117,21 @@ export function statusJson({ state, latencies, version, now }: StatusParts): Sta
       p99_ms: micro(p99Ms),
     })),
     runs: state.lastRuns.map(runJson),
+  };
+}
+
+function refreshJson({ image, last, dueAt }: RefreshState): RefreshJson {
+  return {
+    image,
+    last:
+      last === undefined
+        ? null
+        : {
+            ended_at: new Date(last.endedAt).toISOString(),
+            result: last.result,
+            duration_ms: Math.round(last.durationMs),
+          },
+    next_at: dueAt === undefined ? null : new Date(dueAt).toISOString(),
   };
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { archSchema, digestSchema, isolationSchema, startSchema, statusSchema } from './report-schema.ts';
 import type { RunLanguage } from './service-watch.ts';
-import type { LatencyJson, RunJson, StatusJson } from './status-json.ts';
+import type { LatencyJson, RefreshJson, RunJson, StatusJson } from './status-json.ts';
 
 /** Of `/v1/status`, for the OpenAPI document; the compiler holds it to the type. */
 export function statusJsonSchema(): z.ZodType<StatusJson> {
@@ -15,9 +15,23 @@ export function statusJsonSchema(): z.ZodType<StatusJson> {
     load: z.object({ running: count(), capacity: count(), queue_length: count(), queue_capacity: count() }),
     images: z.array(z.object({ ...image, languages: z.array(languageSchema()) })),
     pools: z.array(z.object({ image: z.string(), generation: count(), size: count(), free: count() })),
+    refreshes: z.array(refreshSchema()).describe('Of images that are made from a recipe.'),
     isolation: isolationSchema().nullable().describe('Of the last run; null before the first.'),
     latency: z.array(latencySchema()).describe('Of the last thousand runs of each start kind, queue included.'),
     runs: z.array(runSchema(image)).describe('The newest first.'),
+  });
+}
+
+function refreshSchema(): z.ZodType<RefreshJson> {
+  const last = z.object({
+    ended_at: z.iso.datetime(),
+    result: z.enum(['current', 'switched', 'kept', 'failed']),
+    duration_ms: count(),
+  });
+  return z.object({
+    image: z.string(),
+    last: last.nullable().describe('Null: none since the service began.'),
+    next_at: z.iso.datetime().nullable().describe('When it is due; null: by no schedule.'),
   });
 }
 

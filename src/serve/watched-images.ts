@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Architecture } from '../base/architecture.ts';
 import { shortDigest } from '../base/digest.ts';
-import { RootcellarError } from '../base/rootcellar-error.ts';
+import { RootcellarError, type ErrorCode } from '../base/rootcellar-error.ts';
 import type { Image } from '../store/image-record.ts';
 import { holdImage } from '../store/image-use.ts';
 import { readCurrent } from '../store/images.ts';
+import type { RefreshOutcome } from '../store/refresh-history.ts';
 import type { Store } from '../store/store.ts';
 import type { ImageSource, ServedImage, Upgrade } from './image-source.ts';
 import { prepareServedImage } from './served-image.ts';
@@ -19,7 +20,7 @@ export interface ImagesToWatch {
   readonly architecture: Architecture;
   /** Reads again what the image is made from, and builds it; undefined: there is nothing that it is made from. */
   readonly build: ((upgrade: Upgrade) => Promise<Image>) | undefined;
-  readonly watch: Pick<ServiceWatch, 'noticed'>;
+  readonly watch: Pick<ServiceWatch, 'noticed' | 'refreshEnded'>;
   /** Told of each image that new runs get from now on. */
   readonly onServed?: ((served: ServedImage) => void) | undefined;
   /** Between two looks. */
@@ -92,14 +93,24 @@ export class WatchedImages implements ImageSource {
   }
 
   async #rebuild(upgrade: Upgrade): Promise<void> {
+    const { build, name } = this.#options;
+    if (build === undefined) return this.#look();
+    const before = this.#current?.image;
+    const begun = performance.now();
+    const tell = (image: string | undefined, result: RefreshOutcome): void => {
+      const ended = { durationMs: performance.now() - begun, endedAt: Date.now() };
+      if (image !== undefined) this.#options.watch.refreshEnded({ image, result, ...ended });
+    };
     try {
-      const built = await this.#options.build?.(upgrade);
-      await (built === undefined ? this.#look() : this.#serve(built));
+      const built = await build(upgrade);
+      await this.#serve(built);
       this.#buildProblem = undefined;
+      tell(built.name, isSame(built, before) ? 'current' : 'switched');
     } catch (error) {
       // That a service is stopped is no problem of its image.
-      const isStopped = error instanceof RootcellarError && error.code === 'E_CANCELLED';
-      if (!isStopped) this.#buildProblem = this.#told(error, this.#buildProblem);
+      if (isOf(error, 'E_CANCELLED')) throw error;
+      this.#buildProblem = this.#told(error, this.#buildProblem);
+      tell(name ?? before?.name, isOf(error, 'E_REFRESH_KEPT') ? 'kept' : 'failed');
       throw error;
     }
   }
@@ -132,6 +143,10 @@ export class WatchedImages implements ImageSource {
     if (message !== previous) this.#options.watch.noticed({ level: 'error', message });
     return message;
   }
+}
+
+function isOf(error: unknown, code: ErrorCode): boolean {
+  return error instanceof RootcellarError && error.code === code;
 }
 
 /** With its place and what can be done, on one line. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { latencyWindow } from './latency-window.ts';
 import { serviceMetrics } from './metrics.ts';
+import { refreshMemory } from './refresh-memory.ts';
 import { runLog } from './run-log.ts';
 import { quietController, serviceLog, type LogDestination } from './service-log.ts';
 import type { ServiceOptions } from './service.ts';
@@ -23,13 +24,20 @@ export function serviceWatching(destination: LogDestination): Watching {
   const versions = softwareVersions();
   const metrics = serviceMetrics(versions);
   const latency = latencyWindow();
+  const refreshes = refreshMemory();
   return {
-    watch: watchedBy([metrics.watch, latency.watch, runLog(logger)]),
+    watch: watchedBy([metrics.watch, latency.watch, refreshes.watch, runLog(logger)]),
     log: { loggerInstance: logger, logController: quietController() },
     extend: (app, state) => {
       metrics.observe(state);
       const status = (): StatusJson =>
-        statusJson({ state: state(), latencies: latency.latencies(), version: versions.version, now: now() });
+        statusJson({
+          state: state(),
+          latencies: latency.latencies(),
+          refreshes: refreshes.states(),
+          version: versions.version,
+          now: now(),
+        });
       app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
       app.get('/v1/status', (_, reply) => reply.header('cache-control', 'no-store').send(status()));
       addStatusPage(app);

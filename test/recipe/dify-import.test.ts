@@ -50,6 +50,7 @@ describe('importDify()', () => {
       base: { debian: { suite: 'trixie', packages: ['ca-certificates', 'python3', 'tzdata'] } },
       python: { requirements: 'r.txt' },
       sandbox: { syscalls: { profile: 'python' }, network: 'host', limits: { wall: '5s', cpu: '5s' } },
+      refresh: { every: '30m' },
     });
     expect(notesOf(imported)).toEqual([
       'app.port: is for the HTTP service, not for the image',
@@ -92,6 +93,23 @@ describe('importDify()', () => {
         .toSorted(),
     ).toEqual(notes);
     expect(JSON.stringify([imported.recipe, notesOf(imported)])).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['python_deps_update_interval: 1h30m', { every: '90m' }, []],
+    ['python_deps_update_interval: 48h', { every: '48h' }, []],
+    ['python_deps_update_interval: 100.5s', { every: '101s' }, []],
+    ['python_deps_update_interval: 10s', { every: '1m' }, ['is shorter than a recipe may say; it became 1m']],
+    ['python_deps_update_interval: 0', 'off', ['is no interval; the recipe is refreshed only when asked']],
+    ['python_deps_update_interval: soon', 'off', ['is no interval; the recipe is refreshed only when asked']],
+    ['python_deps_update_interval: "off"', 'off', []],
+    ['enable_python_deps_periodic_update: false\npython_deps_update_interval: 1h', 'off', []],
+    ['enable_python_deps_periodic_update: true', { every: '30m' }, []],
+  ])('refreshes by dify-sandbox’s interval: %s', (yaml, refresh, notes) => {
+    const imported = translate(yaml);
+    expect(imported.recipe['refresh']).toEqual(refresh);
+    const own = notesOf(imported).filter((note) => note.startsWith('python_deps'));
+    expect(own).toEqual(notes.map((note) => `python_deps_update_interval: ${note}`));
   });
 
   it('says that proxies mean nothing without a network', () => {

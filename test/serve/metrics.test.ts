@@ -104,6 +104,29 @@ describe('serviceMetrics()', () => {
     ]);
   });
 
+  it('counts refreshes by their result, each from the start, and has the time of the last good one', async () => {
+    const metrics = metricsOf();
+    const total = 'rootcellar_refreshes_total';
+    const success = 'rootcellar_refresh_last_success_timestamp_seconds';
+    expect(await linesOf(metrics, success)).toEqual([`${success} 0`]);
+    for (const [endedAt, result] of [
+      [5000, 'switched'],
+      [7500, 'current'],
+      [9000, 'kept'],
+      [9500, 'failed'],
+      [9600, 'failed'],
+    ] as const) {
+      metrics.watch.refreshEnded({ image: 'python', result, durationMs: 1, endedAt });
+    }
+    expect(await linesOf(metrics, total)).toEqual([
+      `${total}{result="current"} 1`,
+      `${total}{result="switched"} 1`,
+      `${total}{result="kept"} 1`,
+      `${total}{result="failed"} 2`,
+    ]);
+    expect(await linesOf(metrics, success)).toEqual([`${success} 7.5`]);
+  });
+
   it('keeps two services in one process apart', async () => {
     const [one, other] = [metricsOf(), metricsOf()];
     one.watch.runEnded(endedRun());
@@ -119,7 +142,7 @@ describe('serviceMetrics()', () => {
     for (const [name, type] of own) {
       expect(name).toMatch(/^rootcellar_[a-z_]+$/);
       expect(name.endsWith('_total'), name).toBe(type === 'counter');
-      expect(name.endsWith('_seconds'), name).toBe(type === 'histogram');
+      expect(/(?<!_timestamp)_seconds$/.test(name), name).toBe(type === 'histogram');
     }
     expect(byName.has('process_resident_memory_bytes')).toBe(true);
     expect(await linesOf(metrics, 'rootcellar_build_info')).toEqual([

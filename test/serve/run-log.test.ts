@@ -33,6 +33,23 @@ function logged(): Logged {
 }
 
 describe('runLog()', () => {
+  it('writes one line for a refresh', () => {
+    const { watch, lines } = logged();
+    watch.refreshPlanned({ image: 'python', dueAt: 5 });
+    watch.refreshEnded({ image: 'python', result: 'kept', durationMs: 12.4, endedAt: 0 });
+    expect(lines()).toEqual([
+      {
+        level: 'warn',
+        time: '2026-11-21T11:00:00.000Z',
+        event: 'refresh',
+        image: 'python',
+        result: 'kept',
+        duration_ms: 12,
+        msg: 'refresh ended: kept',
+      },
+    ]);
+  });
+
   it('writes one line for a run', () => {
     const { watch, lines } = logged();
     const denied = [{ syscall: 'socket', nr: 41, arch: 'amd64', count: 2 }] as const;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { difyEnvironment, mergeDifyConfigs, parseDifyConfig } from '../../src/recipe/dify-config.ts';
-import { parseGoDuration } from '../../src/serve/go-duration.ts';
+import { parseGoDuration } from '../../src/base/go-duration.ts';
 import { readSettings, type ReadSettings, type SettingFlags } from '../../src/serve/settings-reader.ts';
 
 interface Given {
@@ -67,11 +67,13 @@ describe('readSettings()', () => {
     });
     expect(settings).toMatchObject({ workers: 4, requests: 50, address: { port: 8194 }, keys: [] });
     expect(settings.updateMs).toBeUndefined();
+    expect(read({ yaml: 'enable_python_deps_periodic_update: false\n' }).settings.updateMs).toBeUndefined();
+    expect(read({ yaml: 'enable_python_deps_periodic_update: true\n' }).settings.updateMs).toBe(1_800_000);
     expect(notes).toEqual([
       '`max_workers`: is 0 or not there, with which dify-sandbox lets every run wait for ever; 4 is taken',
       '`max_requests`: is no number of runs: `many`, with which dify-sandbox refuses every run; 50 is taken',
       '`app.port`: is not there; 8194 is taken',
-      '`python_deps_update_interval`: `-1s` is no interval; requirements are read again only when asked',
+      '`python_deps_update_interval`: `-1s` is no interval; the image is refreshed only when asked, and after edits',
     ]);
   });
 

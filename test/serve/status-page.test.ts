@@ -81,6 +81,33 @@ describe('the status page', () => {
     expect(await page.evaluate('globalThis.isSamePage')).toBe(true);
   });
 
+  it('says when its image was refreshed, and when it will be', async () => {
+    await using service = await startWatchedService();
+    await using opened = await open(service.url);
+    const images = opened.page.locator('#images');
+    expect(await images.innerText()).not.toContain('refresh');
+    service.watch.refreshPlanned({ image: 'python', dueAt: undefined });
+    await images.getByText('when asked').waitFor();
+    expect(await images.innerText()).toMatch(/Last refresh\s+none yet\s+Next refresh\s+when asked/);
+    service.watch.refreshPlanned({ image: 'python', dueAt: Date.UTC(2026, 10, 21, 11, 30, 0) });
+    const endedAt = Date.UTC(2026, 10, 21, 10, 58, 59);
+    service.watch.refreshEnded({ image: 'python', result: 'kept', durationMs: 1234, endedAt });
+    await images.getByText('newer versions not taken').waitFor();
+    expect(await images.innerText()).toMatch(
+      /Last refresh\s+21\/11\/2026, 10:58:59: newer versions not taken\s+Next refresh\s+21\/11\/2026, 11:30:00/,
+    );
+    expect(Object(await (await fetch(`${service.url}v1/status`)).json())).toMatchObject({
+      refreshes: [
+        {
+          image: 'python',
+          last: { ended_at: '2026-11-21T10:58:59.000Z', result: 'kept', duration_ms: 1234 },
+          next_at: '2026-11-21T11:30:00.000Z',
+        },
+      ],
+    });
+    expect(opened.complaints).toEqual([]);
+  });
+
   it('says why the newest image is not served', async () => {
     await using service = await startWatchedService();
     service.become({ problem: 'python: the index has no pandsa' });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RootcellarError } from '../../src/base/rootcellar-error.ts';
 import type { Upgrade } from '../../src/serve/image-source.ts';
+import { UNWATCHED } from '../../src/serve/service-watch.ts';
 import { WatchedImages } from '../../src/serve/watched-images.ts';
 import { toyCellar, type ToyCellar } from '../support/toy-service.ts';
 
@@ -28,7 +29,7 @@ async function open(build: (upgrade: Upgrade) => Promise<void>): Promise<Opened>
       await build(upgrade);
       return cellar.image;
     },
-    watch: { noticed: ({ message }) => void notices.push(message) },
+    watch: { ...UNWATCHED, noticed: ({ message }) => void notices.push(message) },
     everyMs: 10,
   });
   return { images, notices };

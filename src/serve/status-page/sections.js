@@ -87,9 +87,10 @@ function startName(start) {
  * @param {StatusJson} now
  * @returns {readonly HTMLElement[]}
  */
-function imageList({ images, pools }) {
+function imageList({ images, pools, refreshes }) {
   if (images.length === 0) return [element('p', { class: 'muted' }, ['No image yet.'])];
   return images.map(({ name, digest, generation, languages }) => {
+    const refresh = refreshes.find((one) => one.image === name);
     const pool = pools.find((one) => one.image === name && one.generation === generation);
     return element('dl', {}, [
       ...pair('Image', element('strong', {}, [name])),
@@ -98,8 +99,38 @@ function imageList({ images, pools }) {
       ...pair('Digest', element('code', { title: digest }, [digest.slice('sha256:'.length).slice(0, 12)])),
       ...pair('Runs', languages.map((language) => LANGUAGE_NAMES[language]).join(', ')),
       ...pair('Warm cells', pool === undefined ? 'none' : `${pool.free} free of ${pool.size}`),
+      ...(refresh === undefined ? [] : refreshPairs(refresh)),
     ]);
   });
+}
+
+const REFRESH_NAMES = {
+  current: 'nothing new',
+  switched: 'newer versions taken',
+  kept: 'newer versions not taken',
+  failed: 'failed',
+};
+
+/**
+ * @param {string} at
+ * @returns {HTMLElement}
+ */
+function momentOf(at) {
+  return element('time', { datetime: at }, [new Date(at).toLocaleString()]);
+}
+
+/**
+ * @param {StatusJson['refreshes'][number]} refresh
+ * @returns {readonly HTMLElement[]}
+ */
+function refreshPairs({ last, next_at: next }) {
+  return [
+    ...pair(
+      'Last refresh',
+      last === null ? 'none yet' : element('span', {}, [momentOf(last.ended_at), `: ${REFRESH_NAMES[last.result]}`]),
+    ),
+    ...pair('Next refresh', next === null ? 'when asked' : momentOf(next)),
+  ];
 }
 
 /**
