@@ -5,6 +5,8 @@ const E2E = ['test/e2e/**/*.test.ts', 'test/native/**/*.test.ts', 'test/attacks/
 export default defineConfig({
   root: `${import.meta.dirname}/..`,
   test: {
+    // What is waited for comes when it comes: only what never comes is a fault.
+    expect: { poll: { timeout: 20_000 } },
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: E2E, testTimeout: 60_000 } },
       // Real builds and real cells: one file at a time, so that limits on time mean something on two cores.
