@@ -65,6 +65,7 @@ static const enum prepared_text text_of_verdict[] = {
 static char text[65536];
 static size_t used;
 
+__attribute__((format(printf, 1, 0)))
 static void say_words(const char *format, va_list arguments)
 {
 	size_t left = sizeof(text) - used;

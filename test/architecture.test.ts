@@ -109,6 +109,7 @@ const EFFECT_FILES: readonly string[] = [
   'resolve/package-index.ts',
   'resolve/pip-resolver.ts',
   'resolve/python-index.ts',
+  'resolve/remembered-answer.ts',
   'resolve/run-tool.ts',
   'resolve/source-resolver.ts',
   'resolve/temporary-folder.ts',

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { byteOrder } from '../base/byte-order.ts';
 import { digestOf, shortDigest } from '../base/digest.ts';
 import { halfMadeFile } from '../base/half-made-file.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
@@ -45,6 +46,8 @@ export interface AptRoot {
   /** Has this run and later ones start from nothing. False when there was nothing of an earlier run. */
   readonly forgetLists: () => Promise<boolean>;
   readonly setPins: (pins: WantedVersions) => Promise<void>;
+  /** Names apt itself and the signed indexes that it has: with the same name it has the same packages to choose from. */
+  readonly knowledge: () => Promise<string>;
   /** A text that was kept for these sources by `keepText`; undefined when there is none. */
   readonly keptText: (name: string) => Promise<string | undefined>;
   readonly keepText: (name: string, text: string) => Promise<void>;
@@ -133,7 +136,7 @@ const FOLDERS = [
   'var/cache/apt/archives/partial',
 ];
 
-function aptRoot(folder: string, { settings, architecture }: AptRootOptions): AptRoot {
+function aptRoot(folder: string, { settings, architecture, machine }: AptRootOptions): AptRoot {
   const environment = aptEnvironment(settings.environment, folder);
   const lists = join(folder, 'var/lib/apt/lists');
   let cache = '';
@@ -155,11 +158,19 @@ function aptRoot(folder: string, { settings, architecture }: AptRootOptions): Ap
     keepLists: () => keepLists(cache, lists, settings),
     forgetLists: () => forgetLists(cache, lists),
     setPins: (pins) => writeFile(join(folder, 'etc/apt/preferences.d/rootcellar.pref'), pinPreferences(pins)),
+    knowledge: async () => `apt ${machine.version} ${await releasesIn(lists)}`,
     keptText: (name) => readIfThere(join(cache, name)),
     keepText: (name, text) => keepText(cache, name, text),
     read: (file) => readFile(file).catch(undefinedWhenMissing),
     stream: (file) => createReadStream(file, { highWaterMark: 1024 ** 2 }),
   };
+}
+
+/** Digests of the signed files, each of which names its indexes by digest. */
+async function releasesIn(lists: string): Promise<string> {
+  const names = (await readdir(lists)).filter((name) => /Release(?:\.gpg)?$/.test(name)).toSorted(byteOrder);
+  const digests = await Promise.all(names.map(async (name) => digestOf(await readFile(join(lists, name)))));
+  return names.map((name, index) => `${name} ${digests[index]}`).join(' ');
 }
 
 /** `CACHE/current` is a link to a folder that is never written to again, so no lock is needed. */

@@ -18,6 +18,7 @@ import {
   type PrintedUri,
 } from './apt-output.ts';
 import type { AptRoot } from './apt-root.ts';
+import { chosenBefore } from './chosen-packages.ts';
 import { stanzaTexts } from './deb822.ts';
 import { debArtifact, fileNameOf, namesOfClosure, readPackage, type ChosenPackage } from './debian-packages.ts';
 import type { SourceEntry } from './debian-sources.ts';
@@ -64,9 +65,13 @@ async function resolveOnce(root: AptRoot, request: DebianRequest): Promise<Debia
   return await choosePackages(root, request);
 }
 
-/** As `resolveDebian`, when the indexes are there already. */
+/** As `resolveDebian`, when the indexes are there already. What was chosen of the same indexes before is chosen again. */
 export async function choosePackages(root: AptRoot, request: DebianRequest): Promise<DebianResolution> {
   if (request.packages.length === 0) return { debs: [], indexes: [] };
+  return chosenBefore(root, request, () => chooseNow(root, request));
+}
+
+async function chooseNow(root: AptRoot, request: DebianRequest): Promise<DebianResolution> {
   const printed = await printUris(root, request);
   const targets = await indexTargets(root);
   const wanted = new Map(printed.map((line) => [decodeURIComponent(line.uri), line]));

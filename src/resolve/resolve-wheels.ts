@@ -20,6 +20,7 @@ import { readMachineIndexes } from './python-index.ts';
 import type { PickedWheel, PythonAnswer, PythonRequest } from './python-resolution.ts';
 import { tagRanks, wheelTags, type PythonTarget } from './python-tags.ts';
 import type { ResolverVersion, WheelArtifact } from './resolution.ts';
+import { askOnce } from './remembered-answer.ts';
 import type { ResolverSettings } from './resolver-settings.ts';
 import type { IndexFile } from './simple-page.ts';
 import { resolveWithSources, type Finish } from './source-resolver.ts';
@@ -158,7 +159,13 @@ async function resolveAt(gate: IndexGate, work: Work, { uv, finish }: Ending): P
     preferences: await availablePreferences(gate, work),
     preReleases: work.python.preReleases,
   };
-  const outcome = await ask({ ...request, indexVariables: {} }, { work, uv, url: gate.url }).catch((error: unknown) => {
+  const question = { ...request, indexVariables: {} };
+  const asking = (): ReturnType<typeof ask> => ask(question, { work, uv, url: gate.url });
+  const { settings } = work;
+  // Stand-ins for what has to be built are other ones each time; pip's version is known only when it has been asked.
+  const isNew = uv === undefined || work.sources !== undefined;
+  const answered = isNew ? asking() : askOnce({ request: question, version: uv, gate, settings }, asking);
+  const outcome = await answered.catch((error: unknown) => {
     const behind = gate.fault();
     if (behind !== undefined) throw behind;
     throw error;
