@@ -20,10 +20,22 @@ import { toyCertificate } from '../support/toy-certificate.ts';
 const ARCHITECTURE = process.arch === 'x64' ? 'amd64' : 'arm64';
 const LARGE = 8 * 1024 ** 2;
 
-/** How many launchers a process has started. */
-function cellsOf(pid: number): number {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  return children.split(' ').filter((child) => child !== '').length;
+/** Whether a process has started a launcher, and that has started its cell: nothing else that it starts has children. */
+function hasCell(pid: number): boolean {
+  return childrenOf(pid).some((child) => childrenOf(child).length > 0);
+}
+
+/** None of a process that has just ended. */
+function childrenOf(pid: number): readonly number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return children
+      .split(' ')
+      .filter((child) => child !== '')
+      .map(Number);
+  } catch {
+    return [];
+  }
 }
 
 function proxyFolders(): readonly string[] {
@@ -313,7 +325,7 @@ while answer.read(65536):
       env: { ...process.env, ROOTCELLAR_HOME: sharedHome() },
       stdio: 'ignore',
     });
-    await vi.waitUntil(() => proxyFolders().length === 1 && cellsOf(child.pid ?? 0) > 0, { timeout: 30_000 });
+    await vi.waitUntil(() => proxyFolders().length === 1 && hasCell(child.pid ?? 0), { timeout: 30_000 });
     child.kill('SIGKILL');
     await expect.poll(proxyFolders, { timeout: 30_000 }).toEqual([]);
   });
