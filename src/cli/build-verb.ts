@@ -16,7 +16,8 @@ import type { BuildFlags } from './command-line.ts';
 import type { CompletedRecipe, Completion } from '../add-missing-libraries.ts';
 import { missingLockfile } from './lock-verb.ts';
 import { outputPaths, type OutputPaths } from './output-paths.ts';
-import { knownLockfile, knownRecipe, withPipeline } from './pipeline.ts';
+import { knownLockfile } from '../known-lockfile.ts';
+import { knownRecipe, withPipeline } from './pipeline.ts';
 import { warnOfRecipe } from './policy-warnings.ts';
 
 /** `rootcellar build`, `build-rootfs`. */

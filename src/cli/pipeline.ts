@@ -1,5 +1,3 @@
-import { isWrittenSo, lockfilePath, readLockfile } from '../lock/lockfile-files.ts';
-import type { Lockfile } from '../lock/lockfile.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import { readOnce } from '../readings.ts';
 import { locateRecipe } from '../recipe/recipe-location.ts';
@@ -36,21 +34,6 @@ export async function withImages<T>(
 export async function knownRecipe(path: string, { environment, uid }: StoreOwner): Promise<Recipe> {
   const { file } = await locateRecipe(path);
   return readOnce({ kind: 'recipe', file, home: storeHome({ environment, uid }) }, () => openRecipe(path));
-}
-
-export interface KnownLockfile {
-  readonly lock: Lockfile | undefined;
-  /** Whether to write it again would change nothing. */
-  readonly isCanonical: boolean;
-}
-
-/** The recipe's lockfile, read only if it has changed since the last time. */
-export async function knownLockfile(recipe: Recipe, { home }: Store): Promise<KnownLockfile> {
-  const file = lockfilePath(recipe);
-  return readOnce({ kind: 'lockfile', file, home }, async () => {
-    const lock = await readLockfile(file);
-    return { lock, isCanonical: lock !== undefined && (await isWrittenSo(file, lock)) };
-  });
 }
 
 /** The recipe at `path`, a file or the folder of a `recipe.yaml`. */

@@ -6,7 +6,7 @@ import { reportJson, reportMarkdown, type ChangeReport } from '../refresh/change
 import { replaceFile } from '../store/replace-file.ts';
 import type { CommandContext } from './command-context.ts';
 import type { RefreshFlags } from './image-commands.ts';
-import { openRecipe, withPipeline } from './pipeline.ts';
+import { knownRecipe, withPipeline } from './pipeline.ts';
 import { warnOfRecipe } from './policy-warnings.ts';
 
 /** Exit statuses of its own: updates are there, and what is new was not taken. */
@@ -17,7 +17,7 @@ const MOST_FAULTS = 20;
 
 /** `rootcellar refresh RECIPE`: newer versions, built and tried out beside what serves, and taken when they are no worse. */
 export async function refreshVerb(context: CommandContext, path: string, flags: RefreshFlags): Promise<number> {
-  const recipe = await openRecipe(path);
+  const recipe = await knownRecipe(path, context);
   await warnOfRecipe(recipe, context.reporter.progress);
   const { refreshImage } = await import('../refresh/refresh-image.ts');
   const upgrade = flags.upgradePackage ?? 'all';

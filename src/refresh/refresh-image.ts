@@ -2,8 +2,9 @@ import type { Architecture } from '../base/architecture.ts';
 import { digestOf, type Digest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { withIdentities } from '../built-image.ts';
+import { knownLockfile } from '../known-lockfile.ts';
 import { formatLockfile } from '../lock/lockfile-text.ts';
-import { lockfilePath, readLockfile, writeLockfile } from '../lock/lockfile-files.ts';
+import { lockfilePath, writeLockfile } from '../lock/lockfile-files.ts';
 import type { Lockfile } from '../lock/lockfile.ts';
 import { targetKey } from '../lock/target-key.ts';
 import { planLockfile } from '../lock-recipe.ts';
@@ -87,7 +88,7 @@ async function removeOlder(
 async function refreshAlone(request: RefreshRequest, context: PipelineContext): Promise<RefreshedLock> {
   const { recipe, upgrade, isCheck } = request;
   const path = lockfilePath(recipe);
-  const previous = await readLockfile(path);
+  const { lock: previous } = await knownLockfile(recipe, context.store);
   if (previous === undefined) {
     throw new RootcellarError('E_LOCK_MISSING', `\`${path}\`: there is no lockfile that could be refreshed`, {
       hint: 'rootcellar build RECIPE',
