@@ -9,7 +9,7 @@ import { recipeWord, type Recipe } from './recipe/recipe.ts';
 import { storedSize, verifyArtifact } from './store/artifacts.ts';
 import { artifactTitle } from './store/download-failure.ts';
 import type { Image } from './store/image-record.ts';
-import { findByInputs } from './store/images.ts';
+import { findByInputs, listGenerations } from './store/images.ts';
 import type { Store } from './store/store.ts';
 
 export interface BuiltRequest {
@@ -34,6 +34,12 @@ export async function findBuilt(request: BuiltRequest, context: PipelineContext)
   await checkSizes(context.store, target);
   checkPromise(image.diffId, target.diffId);
   return image;
+}
+
+/** Whether a generation of its name was built from what `lock` has for `architecture`, current or not. */
+export async function wasBuilt(store: Store, lock: Lockfile, architecture: Architecture): Promise<boolean> {
+  const key = targetKey(lock, architecture, lockedTarget(lock, architecture));
+  return (await listGenerations(store, lock.recipe.name, architecture)).some(({ inputsKey }) => inputsKey === key);
 }
 
 /**

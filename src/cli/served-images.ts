@@ -1,8 +1,11 @@
 import type { Architecture } from '../base/architecture.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { shellWord } from '../base/shell-word.ts';
-import { lockfilePath, readLockfile } from '../lock/lockfile-files.ts';
-import { lockRecipe, type LockRequest } from '../lock-recipe.ts';
+import { lockedTarget, wasBuilt } from '../built-image.ts';
+import { knownLockfile } from '../known-lockfile.ts';
+import { lockedRecipe } from '../lock/recipe-inputs.ts';
+import { targetKey } from '../lock/target-key.ts';
+import type { LockRequest } from '../lock-recipe.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import { recipeWord, type Recipe, type RefreshSchedule } from '../recipe/recipe.ts';
 import type { Attempt } from '../refresh/keep-refreshing.ts';
@@ -76,34 +79,52 @@ interface RecipeServing {
 export async function recipeToServe(serving: RecipeServing): Promise<ImageToServe> {
   const { name, architecture, read, pipeline, areEdited, schedule } = serving;
   const first = await readCurrent(pipeline().store, name, architecture);
-  let isLocking = serving.isLockedFirst;
+  let isRefreshed = serving.isLockedFirst;
   const build = async (upgrade: Upgrade): Promise<Image> => {
-    const newest = await read();
-    const context = pipeline();
-    if (isLocking) await lockNewest({ recipe: newest, upgrade }, context);
-    isLocking = true;
-    const { buildRecipe } = await import('./build-verb.ts');
-    return buildRecipe(newest, architecture, { pipeline: context });
+    const request = { recipe: await read(), upgrade };
+    const made = isRefreshed ? refreshed : builtFirst;
+    isRefreshed = true;
+    return made(request, architecture, pipeline());
   };
   const attempt = (): Promise<Attempt | undefined> => lastAttempt(pipeline().store, name, architecture);
   return { first, name, build, upkeep: { name, schedule, areEdited, lastAttempt: attempt } };
 }
 
-/**
- * What is locked already is refreshed, so that it is tried out beside what serves. Afterwards the lockfile fits the recipe, also
- * where what was edited changes no package. Throws E_REFRESH_KEPT, and what refreshing and locking throw.
- */
-async function lockNewest(request: LockRequest, context: PipelineContext): Promise<void> {
-  const { recipe, upgrade } = request;
-  if ((await readLockfile(lockfilePath(recipe))) === undefined) {
-    await lockRecipe(request, context);
-    return;
+/** By the lockfile, which must fit. What it describes stays rolled back where it is: that a service starts is no wish to have it back. */
+async function builtFirst(
+  { recipe }: LockRequest,
+  architecture: Architecture,
+  context: PipelineContext,
+): Promise<Image> {
+  const { lock } = await knownLockfile(recipe, context.store);
+  const current = await readCurrent(context.store, recipe.name, architecture);
+  const isDescribed = lock !== undefined && lock.recipe.digest === lockedRecipe(recipe).digest;
+  if (isDescribed && current !== undefined && (await wasBuilt(context.store, lock, architecture))) {
+    if (current.inputsKey !== targetKey(lock, architecture, lockedTarget(lock, architecture))) return current;
   }
-  const { refreshImage } = await import('../refresh/refresh-image.ts');
-  const result = await refreshImage({ recipe, upgrade, isCheck: false }, context);
-  if (result.kind === 'kept') throw keptBack(recipe, result);
-  // Files of this machine are no packages: that they have changed is not among what was refreshed.
-  await lockRecipe({ recipe, upgrade: recipe.base.kind === 'host' ? upgrade : 'none' }, context);
+  return buildRecipe(recipe, architecture, context);
+}
+
+/**
+ * What is locked already is refreshed, so that what is new is tried out beside what serves; what is current then is served, which
+ * may be what somebody has rolled back to. Throws E_REFRESH_KEPT, and what refreshing and building throw.
+ */
+async function refreshed(request: LockRequest, architecture: Architecture, context: PipelineContext): Promise<Image> {
+  const { recipe, upgrade } = request;
+  const { lock } = await knownLockfile(recipe, context.store);
+  if (lock !== undefined) {
+    const { refreshImage } = await import('../refresh/refresh-image.ts');
+    const result = await refreshImage({ recipe, upgrade, isCheck: false }, context);
+    if (result.kind === 'kept') throw keptBack(recipe, result);
+    const current = await readCurrent(context.store, recipe.name, architecture);
+    if (current !== undefined) return current;
+  }
+  return buildRecipe(recipe, architecture, context);
+}
+
+async function buildRecipe(recipe: Recipe, architecture: Architecture, pipeline: PipelineContext): Promise<Image> {
+  const { buildRecipe: build } = await import('./build-verb.ts');
+  return build(recipe, architecture, { pipeline });
 }
 
 type Kept = Extract<RefreshResult, { readonly kind: 'kept' }>;

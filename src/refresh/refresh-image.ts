@@ -1,18 +1,17 @@
 import type { Architecture } from '../base/architecture.ts';
 import { digestOf, type Digest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
-import { withIdentities } from '../built-image.ts';
+import { wasBuilt, withIdentities } from '../built-image.ts';
 import { knownLockfile } from '../known-lockfile.ts';
 import { formatLockfile } from '../lock/lockfile-text.ts';
 import { lockfilePath, writeLockfile } from '../lock/lockfile-files.ts';
 import type { Lockfile } from '../lock/lockfile.ts';
-import { targetKey } from '../lock/target-key.ts';
 import { planLockfile } from '../lock-recipe.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import type { Upgrade } from '../resolve/resolver-settings.ts';
 import type { Image } from '../store/image-record.ts';
-import { listGenerations, readCurrent, readTree } from '../store/images.ts';
+import { readCurrent, readTree } from '../store/images.ts';
 import { withLock } from '../store/kernel-lock.ts';
 import { pruneStore } from '../store/prune-store.ts';
 import { putImage } from '../store/put-image.ts';
@@ -151,15 +150,12 @@ async function unbuilt(
   { previous, report }: Known,
   { store }: PipelineContext,
 ): Promise<readonly Architecture[]> {
-  const { name, digest } = lock.recipe;
   const changed = new Set(report.architectures.map(({ architecture }) => architecture));
+  const isOther = lock.recipe.digest !== previous.recipe.digest;
   const missing: Architecture[] = [];
-  for (const [architecture, target] of lock.targets) {
-    const key = targetKey(lock, architecture, target);
-    const isKnown = async (): Promise<boolean> =>
-      (await listGenerations(store, name, architecture)).some(({ inputsKey }) => inputsKey === key);
-    const isNew = changed.has(architecture) || digest !== previous.recipe.digest;
-    if (isNew || !(await isKnown())) missing.push(architecture);
+  for (const architecture of lock.targets.keys()) {
+    const isNew = isOther || changed.has(architecture);
+    if (isNew || !(await wasBuilt(store, lock, architecture))) missing.push(architecture);
   }
   return missing;
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CANNOT_SANDBOX } from '../native/toy-cell.ts';
 import { rootcellar, workplace, type Ended, type Workplace } from '../support/command.ts';
 import { served, type Served } from '../support/served.ts';
+import { skipWithout } from '../support/skip-without.ts';
 import type { ToyWheel } from '../support/toy-index.ts';
 import { startToyMachine, type ToyMachine } from '../support/toy-machine.ts';
 
@@ -88,11 +89,8 @@ describe.skipIf(CANNOT_SANDBOX)('promise 5: a refresh never breaks a running ser
     await work[Symbol.asyncDispose]();
   });
 
-  it('whatever is released meanwhile: new, broken, yanked, malicious and slow', async (context) => {
-    if (!machine.hasUv) {
-      console.warn('NOT TESTED: promise 5, because uv could not be had');
-      context.skip();
-    }
+  it('whatever is released meanwhile: new, broken, yanked, malicious and slow', async (test) => {
+    if (skipWithout('uv', machine.hasUv)) return test.skip();
     const traffic = startTraffic(await service.url());
     const steps: readonly (readonly [what: string, publish: () => void, status: number, serving: string])[] = [
       ['a new one', () => release('1.1', ''), 0, '1.1'],

@@ -61,7 +61,7 @@ async function serving(name: string, more: string, interval = '24h'): Promise<Se
   };
   const status = async (): Promise<ReturnType<typeof Object>> => Object(JSON.parse(await text('/v1/status')));
   // The first look is over: what is edited from now on is an edit.
-  await expect.poll(async () => (await status()).refreshes[0]?.next_at, patience).toBeDefined();
+  await expect.poll(async () => (await status()).refreshes, patience).toMatchObject([{ image: name }]);
   const run = async (code: string): Promise<string> => {
     const answer = Object(JSON.parse(await text('/v1/run', { method: 'POST', body: JSON.stringify({ code }) })));
     return String(answer.report?.stdout);
@@ -113,6 +113,36 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar serve RECIPE', () => {
       .poll(async () => (await own.status()).refreshes, patience)
       .toMatchObject([{ last: { result: 'switched' }, next_at: expect.stringMatching(/^20/) }]);
     expect((await own.status()).problem).toBeNull();
+  });
+
+  it('stays rolled back when it looks again, and when it starts again', async () => {
+    await using own = await serving('back', '');
+    const before = await own.run(APP);
+    await machine.publishDebs([app(500), { name: 'other', version: '7' }]);
+    const update = (): Promise<string> =>
+      own.text('/v1/sandbox/dependencies/update', { method: 'POST', body: '{"language":"python3"}' });
+    await update();
+    expect(await own.run(APP)).toBe('500\n');
+    const options = { home: work.path('store'), environment: machine.environment };
+    expect((await rootcellar(['rollback', 'back'], options)).status).toBe(0);
+    await expect.poll(() => own.run(APP), patience).toBe(before);
+    await update();
+    expect(await own.run(APP)).toBe(before);
+    own.process.kill('SIGTERM');
+    await own.process.ended;
+    await using again = served([own.folder, '--config', join(own.folder, 'config.yaml'), '--listen', '127.0.0.1:0'], {
+      ...options,
+      cwd: own.folder,
+    });
+    await again.url();
+    await expect.poll(() => again.stdout() + again.stderr(), patience).toMatch(/generation \d+, .* is served/);
+    const { stdout } = await rootcellar(['images', 'back', '--generations', '--json', '-q'], options);
+    const generations: readonly { readonly generation: number; readonly current: boolean }[] =
+      JSON.parse(stdout).generations;
+    expect(generations.map(({ generation, current }) => `${generation}${current ? ' current' : ''}`)).toEqual([
+      '2',
+      '1 current',
+    ]);
   });
 
   it('tries requirements out before it takes them, and keeps what serves where they are worse', async (test) => {
