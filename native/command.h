@@ -28,6 +28,12 @@ int command_prepare(struct command *command, const char *const *words,
 		    unsigned char *room, size_t *length);
 
 /*
+ * command-words.c: what the words ask for; `text` and the rest point into
+ * them.  -1: go on; else it said why not, or helped, and the exit status.
+ */
+int command_take_words(struct command *command, const char *const *words);
+
+/*
  * What differs from one container to the next: the kernel counts processes of
  * a user id on the whole machine, so each takes ids of its own.
  */

@@ -1,12 +1,12 @@
 #define _GNU_SOURCE
 #include "command.h"
+#include "judgement.h"
 #include "keeper.h"
 #include "status.h"
 #include "system.h"
 
 #include <errno.h>
 #include <linux/audit.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,24 +21,6 @@
 #define FOREIGN_NUMBERS INT32_MAX
 #endif
 
-#define STATUS_TIME_LIMIT 124
-#define STATUS_SIGNAL 128
-
-/* What a run was, by the names of reports: src/run/run-report.ts. */
-enum verdict {
-	VERDICT_OK,
-	VERDICT_ERROR,
-	VERDICT_SIGNAL,
-	VERDICT_TIMEOUT,
-	VERDICT_CPU,
-	VERDICT_OOM,
-	VERDICT_DISK,
-	VERDICT_OUTPUT,
-	VERDICT_DENIED,
-	VERDICT_CANCELLED,
-	VERDICT_INTERNAL,
-};
-
 static const char *const verdicts[] = {
 	[VERDICT_OK] = "ok", [VERDICT_ERROR] = "error",
 	[VERDICT_SIGNAL] = "signal", [VERDICT_TIMEOUT] = "timeout",
@@ -46,13 +28,6 @@ static const char *const verdicts[] = {
 	[VERDICT_DISK] = "disk_limit", [VERDICT_OUTPUT] = "output_limit",
 	[VERDICT_DENIED] = "denied", [VERDICT_CANCELLED] = "cancelled",
 	[VERDICT_INTERNAL] = "internal",
-};
-
-static const enum verdict verdict_of_cause[] = {
-	[CAUSE_WALL] = VERDICT_TIMEOUT, [CAUSE_CPU] = VERDICT_CPU,
-	[CAUSE_OUTPUT] = VERDICT_OUTPUT, [CAUSE_DENIED] = VERDICT_DENIED,
-	[CAUSE_CANCELLED] = VERDICT_CANCELLED, [CAUSE_MEMORY] = VERDICT_OOM,
-	[CAUSE_DISK] = VERDICT_DISK,
 };
 
 static const enum prepared_text text_of_verdict[] = {
@@ -112,83 +87,6 @@ void told_error(const char *code, const char *hint, const char *format, ...)
 	say("\n  hint: %s\n", hint);
 	/* Nobody may be there to be told; the exit status says it, too. */
 	(void)send(STDERR_FILENO);
-}
-
-static bool is_signalled(const struct keeper *keeper, int number)
-{
-	int status = keeper->end.wait_status;
-
-	return WIFSIGNALED(status) && WTERMSIG(status) == number;
-}
-
-/* The program can send itself this signal; only the meter tells why. */
-static bool is_over_cpu(const struct keeper *keeper)
-{
-	uint64_t used_ns = keeper->end.cpu_us * 1000;
-
-	if (keeper->peak.processor > used_ns)
-		used_ns = keeper->peak.processor;
-	return is_signalled(keeper, SIGXCPU) &&
-	       used_ns / 1000000 >= keeper->plan->cpu_ms;
-}
-
-/* One that met a full disk and ended well has coped with it. */
-static bool is_over_disk(const struct keeper *keeper)
-{
-	int status = keeper->end.wait_status;
-
-	if (!keeper->is_tmp_full)
-		return false;
-	return WIFEXITED(status) ? WEXITSTATUS(status) != 0 :
-		is_signalled(keeper, SIGBUS) || is_signalled(keeper, SIGXFSZ);
-}
-
-/* In the order of src/run/verdict.ts. */
-static enum verdict judge(const struct keeper *keeper)
-{
-	int status = keeper->end.wait_status;
-
-	if (keeper->cause != CAUSE_NONE)
-		return verdict_of_cause[keeper->cause];
-	if (keeper->failed_step != STEP_NONE || !keeper->has_ended)
-		return VERDICT_INTERNAL;
-	if (is_over_cpu(keeper))
-		return VERDICT_CPU;
-	if (is_over_disk(keeper))
-		return VERDICT_DISK;
-	if (WIFSIGNALED(status))
-		return VERDICT_SIGNAL;
-	return WEXITSTATUS(status) == 0 ? VERDICT_OK : VERDICT_ERROR;
-}
-
-static int end_status(const struct keeper *keeper)
-{
-	int status = keeper->end.wait_status;
-
-	if (!keeper->has_ended)
-		return STATUS_SIGNAL + SIGKILL;
-	return WIFEXITED(status) ? WEXITSTATUS(status) :
-		STATUS_SIGNAL + WTERMSIG(status);
-}
-
-/* As runStatus of src/cli/run-summary.ts. */
-static int exit_status(const struct keeper *keeper, enum verdict verdict)
-{
-	switch (verdict) {
-	case VERDICT_TIMEOUT:
-	case VERDICT_CPU:
-		return STATUS_TIME_LIMIT;
-	case VERDICT_OOM:
-	case VERDICT_OUTPUT:
-	case VERDICT_CANCELLED:
-		return STATUS_SIGNAL + SIGKILL;
-	case VERDICT_DENIED:
-		return STATUS_SIGNAL + SIGSYS;
-	case VERDICT_INTERNAL:
-		return STATUS_FAILED;
-	default:
-		return end_status(keeper);
-	}
 }
 
 static bool is_own(const struct denial *row)
@@ -348,8 +246,8 @@ static int write_report(const struct keeper *keeper,
 int told_run(const struct keeper *keeper, const struct command *command)
 {
 	const struct prepared *prepared = &command->prepared;
-	enum verdict verdict = judge(keeper);
-	int status = exit_status(keeper, verdict);
+	enum verdict verdict = judgement_of(keeper);
+	int status = judgement_status(keeper, verdict);
 	bool is_lost;
 
 	say_summary(keeper, prepared, verdict);
