@@ -33,6 +33,7 @@ const EFFECT_FILES: readonly string[] = [
   'assemble/host-disk.ts',
   'assemble/xz-process.ts',
   'base/half-made-file.ts',
+  'base/special-file.ts',
   'build-cell.ts',
   'build-environment.ts',
   'build-wheel.ts',

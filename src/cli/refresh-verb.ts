@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Json } from '../base/canonical-json.ts';
 import type { RefreshResult } from '../refresh/refresh-image.ts';
 import { reportJson, reportMarkdown, type ChangeReport } from '../refresh/change-report.ts';
-import { replaceFile } from '../store/replace-file.ts';
+import { checkReplaceable, replaceFile } from '../store/replace-file.ts';
 import type { CommandContext } from './command-context.ts';
 import type { RefreshFlags } from './image-commands.ts';
 import { knownRecipe, withPipeline } from './pipeline.ts';
@@ -22,11 +22,12 @@ export async function refreshVerb(context: CommandContext, path: string, flags: 
   const { refreshImage } = await import('../refresh/refresh-image.ts');
   const upgrade = flags.upgradePackage ?? 'all';
   const isCheck = flags.check === true;
+  if (flags.report !== undefined) await checkReplaceable(resolve(flags.report));
   const result = await withPipeline(context, (pipeline) => refreshImage({ recipe, upgrade, isCheck }, pipeline));
-  if (flags.report !== undefined) await writeReport(flags.report, result.report);
   context.reporter.result(textOf(recipe.name, result), {
     refresh: { name: recipe.name, ...resultJson(result) },
   });
+  if (flags.report !== undefined) await writeReport(flags.report, result.report);
   if (result.kind === 'available') return AVAILABLE;
   return result.kind === 'kept' ? KEPT : 0;
 }

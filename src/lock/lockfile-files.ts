@@ -1,7 +1,8 @@
-import { lstat, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { halfMadeFile } from '../base/half-made-file.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import { faultOfTarget } from '../base/special-file.ts';
 import { readBoundedFile } from '../recipe/bounded-file.ts';
 import type { FileContentResult } from '../recipe/bounded-file.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
@@ -55,19 +56,9 @@ function faultOf(result: FileContentResult): string {
 }
 
 async function refuseSpecialFile(path: string): Promise<void> {
-  const status = await lstatOf(path);
-  if (status === undefined || status.isFile()) return;
-  const what = status.isSymbolicLink() ? 'is a symbolic link' : 'is not a regular file';
-  throw new RootcellarError('E_LOCK_WRITE', `${quotedWord(path)} ${what}`, { hint: `remove ${quotedWord(path)}` });
-}
-
-async function lstatOf(path: string): Promise<Awaited<ReturnType<typeof lstat>> | undefined> {
-  try {
-    return await lstat(path);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+  const fault = await faultOfTarget(path);
+  if (fault === undefined) return;
+  throw new RootcellarError('E_LOCK_WRITE', `${quotedWord(path)} ${fault}`, { hint: `remove ${quotedWord(path)}` });
 }
 
 async function holds(path: string, content: Uint8Array): Promise<boolean> {

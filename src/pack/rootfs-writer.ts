@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { close, constants, openSync } from 'node:fs';
-import { lstat, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -10,6 +10,7 @@ import type { Digest } from '../base/digest.ts';
 import { halfMadeFile } from '../base/half-made-file.ts';
 import type { Progress } from '../base/progress.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import { faultOfTarget } from '../base/special-file.ts';
 import { formatSize } from '../base/units.ts';
 import { packTree } from './pack-tree.ts';
 
@@ -88,13 +89,9 @@ function openReplaced(output: string): number | undefined {
 
 /** A rename would put the tar in the place of a device, a pipe or a link. */
 async function refuseSpecialFile(output: string): Promise<void> {
-  const status = await lstat(output).catch((error: unknown) => {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  });
-  if (status === undefined || status.isFile()) return;
-  const what = status.isDirectory() ? 'is a folder' : 'is no regular file';
-  throw new RootcellarError('E_USAGE', `\`${output}\`: ${what}`, {
+  const fault = await faultOfTarget(output);
+  if (fault === undefined) return;
+  throw new RootcellarError('E_USAGE', `\`${output}\`: ${fault}`, {
     hint: 'give -o the path of a file, such as ./rootfs.tar',
   });
 }

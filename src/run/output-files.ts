@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { lstat, mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { halfMadeFile } from '../base/half-made-file.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import { faultOfTarget } from '../base/special-file.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
 import { decodeFrames, type FrameFault, type OutputFrame } from './output-frames.ts';
 import type { TakenFile } from './run-report.ts';
@@ -21,10 +22,8 @@ export async function checkDestinations(requests: readonly OutputRequest[]): Pro
     if (requests.findIndex((other) => other.to === to) !== index) throw unusable(to, 'would be written twice');
     const parent = await stat(dirname(to)).catch(() => undefined);
     if (parent?.isDirectory() !== true) throw unusable(to, 'is in no folder');
-    const there = await lstat(to).catch(() => undefined);
-    if (there !== undefined && !there.isFile() && !there.isSymbolicLink()) {
-      throw unusable(to, there.isDirectory() ? 'is a folder that is there already' : 'is there already and no file');
-    }
+    const fault = await faultOfTarget(to);
+    if (fault !== undefined) throw unusable(to, `is there already and ${fault}`);
   }
 }
 

@@ -1,12 +1,17 @@
-import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
+import { access, constants, mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { halfMadeFile } from '../base/half-made-file.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import { faultOfTarget } from '../base/special-file.ts';
 import { syncFolder } from './durable-file.ts';
 
-/** Makes the folders on the way. The old file stays until `write` has filled the new one. */
+/**
+ * Makes the folders on the way. The old file stays until `write` has filled the new one; what is no regular file stays anyhow.
+ * Throws E_USAGE, E_DISK_FULL.
+ */
 export async function replaceFile(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
   try {
+    await refuseSpecialFile(path);
     await makeFolders(dirname(path));
     const temporary = halfMadeFile(path);
     try {
@@ -16,6 +21,22 @@ export async function replaceFile(path: string, write: (temporary: string) => Pr
       await rm(temporary, { force: true });
     }
     syncFolder(dirname(path));
+  } catch (error) {
+    throw writeError(path, error);
+  }
+}
+
+async function refuseSpecialFile(path: string): Promise<void> {
+  const fault = await faultOfTarget(path);
+  if (fault !== undefined) throw new RootcellarError('E_USAGE', `\`${path}\`: ${fault}`, { hint: 'give another path' });
+}
+
+/** Throws at once what `replaceFile` would throw after long work, as far as it can be known; makes the folders on the way. */
+export async function checkReplaceable(path: string): Promise<void> {
+  try {
+    await refuseSpecialFile(path);
+    await makeFolders(dirname(path));
+    await access(dirname(path), constants.W_OK);
   } catch (error) {
     throw writeError(path, error);
   }

@@ -53,7 +53,7 @@ describe.skipIf(CANNOT_SANDBOX)('what goes into runs and comes out of them', () 
     // Once more: the folder is there now, and nothing is run.
     const again = await rootcellar(['run', ...words, 'python', '--', 'copy.py'], { cwd: work.folder });
     expect(again).toMatchObject({ status: 2, stdout: '' });
-    expect(again.stderr).toMatch(/^error\[E_USAGE\] output: `.*\/results` is a folder that is there already/);
+    expect(again.stderr).toMatch(/^error\[E_USAGE\] output: `.*\/results` is there already and is a folder/);
   });
 
   it('a file that is not there: told, and not well', async () => {

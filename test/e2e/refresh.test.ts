@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { lstatSync, readFileSync } from 'node:fs';
 import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -277,6 +278,24 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar refresh', () => {
     expect(ended.stderr.match(/^error\[.*\n {2}hint: /gm)).toHaveLength(1);
     expect(ended.stderr).toContain(`error[${code}`);
   });
+
+  it.each(['mknod NAME c 1 7', 'mkfifo NAME', 'ln -s elsewhere NAME'])(
+    'takes no name from what `%s` made',
+    async (make) => {
+      release('1.1', 'version = "1.1"\n');
+      const taken = work.path('taken');
+      execFileSync('sh', ['-c', make.replace('NAME', '"$1"'), 'sh', taken]);
+      const before = lstatSync(taken);
+      const ended = await command('refresh', recipe, '-q', '--report', taken);
+      expect([ended.status, ended.stderr]).toEqual([
+        2,
+        expect.stringMatching(/^error\[E_USAGE] `.*`: is (no reg|a symb)/s),
+      ]);
+      expect(lstatSync(taken)).toMatchObject({ ino: before.ino, mode: before.mode });
+      // Before any work.
+      expect(await served()).toBe('1.0');
+    },
+  );
 
   it('keeps what serves where the index does not answer', async () => {
     release('1.1', 'version = "1.1"\n');
