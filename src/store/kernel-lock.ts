@@ -32,11 +32,19 @@ async function acquire(path: string, signal: AbortSignal | undefined): Promise<n
     await lockDescriptor(descriptor, { wait: true, signal });
     if (isSameFile(descriptor, path)) return descriptor;
   } catch (error) {
-    closeSync(descriptor);
+    if (signal?.aborted === true) await giveUp(path, descriptor);
+    else closeSync(descriptor);
     throw error;
   }
   closeSync(descriptor);
   return acquire(path, signal);
+}
+
+/** Who stopped waiting may have made the file: it goes, but for a holder, who removes it. */
+async function giveUp(path: string, descriptor: number): Promise<void> {
+  const isFree = await lockDescriptor(descriptor, { wait: false });
+  if (isFree && isSameFile(descriptor, path)) release(path, descriptor);
+  else closeSync(descriptor);
 }
 
 /** Removes the file while it is still locked: nobody else can hold a lock on it by then. */

@@ -68,7 +68,16 @@ describe('withLock()', () => {
       const waiting = withLock(store, { lock: 'one', signal: stop.signal }, async () => 'mine');
       stop.abort();
       await expect(waiting).rejects.toMatchObject({ code: 'E_CANCELLED' });
+      // It is the holder's.
+      expect(readdirSync(store.path('locks'))).toEqual(['one']);
     });
+  });
+
+  it('leaves nothing where it is stopped before anybody holds it', async () => {
+    const store = await scratchStore();
+    const waiting = withLock(store, { lock: 'one', signal: AbortSignal.abort() }, async () => 'mine');
+    await expect(waiting).rejects.toMatchObject({ code: 'E_CANCELLED' });
+    expect(readdirSync(store.path('locks'))).toEqual([]);
   });
 
   it('frees the lock when the action fails', async () => {
