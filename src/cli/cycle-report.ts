@@ -1,6 +1,6 @@
 import type { Json } from '../base/canonical-json.ts';
 import type { RootcellarError } from '../base/rootcellar-error.ts';
-import type { RefreshResult } from '../refresh/refresh-image.ts';
+import type { RefreshResult } from '../refresh/refresh-result.ts';
 import { errorText } from './error-text.ts';
 import { resultJson } from './refresh-verb.ts';
 import { visibleText } from './visible-text.ts';

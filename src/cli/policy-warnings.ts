@@ -1,6 +1,6 @@
 import { networkMode } from '../recipe/network.ts';
 import type { Progress } from '../base/progress.ts';
-import { elementPlace } from '../recipe/element-place.ts';
+import type { SourcePlace } from '../base/rootcellar-error.ts';
 import type { Recipe, SandboxSettings } from '../recipe/recipe.ts';
 import type { PolicyFinding } from '../run/policy-lint.ts';
 
@@ -10,10 +10,16 @@ export async function warnOfRecipe(
   progress: Progress,
 ): Promise<void> {
   for (const { message, hint, word } of await findings(sandbox)) {
-    const place = word === undefined ? undefined : await elementPlace(file, ['sandbox', 'syscalls', 'allow'], word);
+    const place = word === undefined ? undefined : await placeOf(file, word);
     const where = place === undefined ? file : `${file}:${place.line}:${place.column}`;
     progress({ kind: 'warning', message: `${where}: ${message}`, hint });
   }
+}
+
+/** Few recipes need a place, and so the reader of YAML. */
+async function placeOf(file: string, word: string): Promise<SourcePlace | undefined> {
+  const { elementPlace } = await import('../recipe/element-place.ts');
+  return elementPlace(file, ['sandbox', 'syscalls', 'allow'], word);
 }
 
 /** The same of an image whose recipe is not at hand. */

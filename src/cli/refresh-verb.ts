@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Json } from '../base/canonical-json.ts';
-import type { RefreshResult } from '../refresh/refresh-image.ts';
+import type { RefreshResult } from '../refresh/refresh-result.ts';
 import { reportJson, reportMarkdown, type ChangeReport } from '../refresh/change-report.ts';
 import { checkReplaceable, replaceFile } from '../store/replace-file.ts';
 import type { CommandContext } from './command-context.ts';

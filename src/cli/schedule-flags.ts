@@ -2,7 +2,7 @@ import { RootcellarError } from '../base/rootcellar-error.ts';
 import { DURATION_UNITS, formatDuration, parseDuration } from '../base/units.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
 import type { RefreshSchedule } from '../recipe/recipe.ts';
-import { parseCron } from '../recipe/refresh-schema.ts';
+import { parseCron } from '../recipe/cron-expression.ts';
 
 export interface ScheduleFlags {
   readonly once?: boolean;

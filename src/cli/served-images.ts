@@ -10,7 +10,7 @@ import type { PipelineContext } from '../pipeline-context.ts';
 import { recipeWord, type Recipe, type RefreshSchedule } from '../recipe/recipe.ts';
 import type { Attempt } from '../refresh/keep-refreshing.ts';
 import { lastAttempt } from '../refresh/last-attempt.ts';
-import type { RefreshResult } from '../refresh/refresh-image.ts';
+import type { RefreshResult } from '../refresh/refresh-result.ts';
 import type { Upgrade } from '../serve/image-source.ts';
 import type { Upkeep } from '../serve/image-upkeep.ts';
 import type { Image } from '../store/image-record.ts';

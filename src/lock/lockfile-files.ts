@@ -8,6 +8,7 @@ import type { FileContentResult } from '../recipe/bounded-file.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { decodeUtf8 } from '../recipe/utf8-text.ts';
+import { formatLockfile } from './lockfile-text.ts';
 import type { Lockfile } from './lockfile.ts';
 
 const LARGEST = 64 * 1024 ** 2;
@@ -23,7 +24,7 @@ export async function readLockfile(path: string): Promise<Lockfile | undefined> 
   if (result.kind === 'missing') return undefined;
   const text = result.kind === 'content' ? decodeUtf8(result.content) : undefined;
   // Loaded only now: who has the lockfile in memory already needs no parser.
-  if (text !== undefined) return (await import('./lockfile-text.ts')).parseLockfile(text, path);
+  if (text !== undefined) return (await import('./lockfile-parser.ts')).parseLockfile(text, path);
   throw new RootcellarError('E_LOCK_INVALID', `${quotedWord(path)} ${faultOf(result)}`, {
     hint: 'restore it from version control, or remove it and run `rootcellar lock`',
   });
@@ -31,7 +32,6 @@ export async function readLockfile(path: string): Promise<Lockfile | undefined> 
 
 /** Whether the file at `path` has just the bytes that `writeLockfile` would give it. */
 export async function isWrittenSo(path: string, lock: Lockfile): Promise<boolean> {
-  const { formatLockfile } = await import('./lockfile-text.ts');
   return holds(path, Buffer.from(formatLockfile(lock), 'utf8'));
 }
 
@@ -40,7 +40,6 @@ export async function isWrittenSo(path: string, lock: Lockfile): Promise<boolean
  * Throws E_LOCK_WRITE, and E_DISK_FULL.
  */
 export async function writeLockfile(path: string, lock: Lockfile): Promise<void> {
-  const { formatLockfile } = await import('./lockfile-text.ts');
   const content = Buffer.from(formatLockfile(lock), 'utf8');
   try {
     await refuseSpecialFile(path);

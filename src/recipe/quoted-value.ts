@@ -11,6 +11,11 @@ export function quotedValue(value: unknown): string {
   return typeof value === 'number' || typeof value === 'boolean' ? `\`${value}\`` : 'a map';
 }
 
+/** What completes the sentence "`some.key` …" where a value is another one than is expected. */
+export function mustBe(expected: string, input: unknown): string {
+  return `must be ${expected}, got ${quotedValue(input)}`;
+}
+
 /** A word of a user's file in backticks, without quotes: for keys and names. */
 export function quotedWord(word: string): string {
   return `\`${printable(JSON.stringify(shortened(word)).slice(1, -1))}\``;

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import { parseImagePath } from '../base/image-path.ts';
 import type { ImagePath } from '../base/image-path.ts';
-import { quotedValue } from './quoted-value.ts';
-import { leaf, mustBe } from './recipe-values.ts';
+import { mustBe, quotedValue } from './quoted-value.ts';
+import { leaf } from './recipe-values.ts';
 import type { Parsed } from './recipe-values.ts';
 
 /** The path of a file in the recipe's folder, as written. E_RECIPE_PATH when its text leads out. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { DURATION_UNITS, formatDuration, formatSize, parseDuration, parseSize, SIZE_UNITS } from '../base/units.ts';
-import { leaf, mustBe } from './recipe-values.ts';
+import { mustBe } from './quoted-value.ts';
+import { leaf } from './recipe-values.ts';
 import type { Parsed, Range } from './recipe-values.ts';
 
 /** A size with a unit; gives bytes. */

@@ -3,7 +3,7 @@ import { ARCHITECTURES, parseArchitecture } from '../base/architecture.ts';
 import type { Architecture } from '../base/architecture.ts';
 import { closestWord } from '../base/closest-word.ts';
 import type { ErrorCode } from '../base/rootcellar-error.ts';
-import { quotedValue } from './quoted-value.ts';
+import { mustBe, quotedValue } from './quoted-value.ts';
 
 /** Why a value is refused. `fault` completes the sentence "`some.key` …". */
 export interface Fault {
@@ -124,10 +124,6 @@ function readArchitecture(input: unknown): Parsed<Architecture> {
     fault: mustBe(`one of ${ARCHITECTURES.map((one) => `\`${one}\``).join(', ')}`, input),
     hint: `write \`${meant ?? 'amd64'}\``,
   };
-}
-
-export function mustBe(expected: string, input: unknown): string {
-  return `must be ${expected}, got ${quotedValue(input)}`;
 }
 
 function textHint(input: unknown, example: string): string {

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { closestWord } from '../base/closest-word.ts';
-import { quotedWord } from './quoted-value.ts';
-import { leaf, mustBe } from './recipe-values.ts';
+import { mustBe, quotedWord } from './quoted-value.ts';
+import { leaf } from './recipe-values.ts';
 import type { Fault } from './recipe-values.ts';
 import { nameHint, type SyscallVocabulary } from './syscall-vocabulary.ts';
 

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import { closestWord } from '../base/closest-word.ts';
 import { globFault } from './glob.ts';
-import { leaf, mustBe, type Parsed } from './recipe-values.ts';
+import { mustBe } from './quoted-value.ts';
+import { leaf, type Parsed } from './recipe-values.ts';
 import { TRIM_SETS, TRIM_SET_NAMES } from './trim-sets.ts';
 
 /** One element of `trim`: the name of a set, a glob, or a glob after `!` for what stays. */

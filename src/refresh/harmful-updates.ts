@@ -1,6 +1,5 @@
-import { digestOf } from '../base/digest.ts';
 import { RootcellarError, type ErrorCode } from '../base/rootcellar-error.ts';
-import { formatLockfile } from '../lock/lockfile-text.ts';
+import { lockDigest } from '../lock/lockfile-text.ts';
 import type { Lockfile } from '../lock/lockfile.ts';
 import { planLockfile } from '../lock-recipe.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
@@ -54,7 +53,7 @@ export async function harmfulUpdates(
   const isHarmful = async (names: readonly string[]): Promise<boolean> => {
     const apart = await resolveApart({ recipe, previous, names }, context);
     if (apart === undefined || changeReport(previous, apart).architectures.length === 0) return false;
-    if (digestOf(formatLockfile(apart)) === digestOf(formatLockfile(lock))) return true;
+    if (lockDigest(apart) === lockDigest(lock)) return true;
     const tried = await tryUpdate({ recipe, lock: apart, architectures }, before, context);
     return tried.faults.length > 0;
   };

@@ -4,7 +4,7 @@ import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import { addRefreshRecord, type NewRefreshRecord } from '../store/refresh-history.ts';
 import { reportJson } from './change-report.ts';
-import type { RefreshedLock } from './refresh-image.ts';
+import type { RefreshedLock } from './refresh-result.ts';
 
 /** Does `refresh`, and keeps what came of it, also of one that failed, with what it told meanwhile. */
 export async function recordRefresh(

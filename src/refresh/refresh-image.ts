@@ -1,26 +1,19 @@
 import type { Architecture } from '../base/architecture.ts';
-import { digestOf, type Digest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
-import { wasBuilt, withIdentities } from '../built-image.ts';
+import { wasBuilt } from '../built-image.ts';
 import { knownLockfile } from '../known-lockfile.ts';
-import { formatLockfile } from '../lock/lockfile-text.ts';
-import { lockfilePath, writeLockfile } from '../lock/lockfile-files.ts';
+import { lockfilePath } from '../lock/lockfile-files.ts';
+import { lockDigest } from '../lock/lockfile-text.ts';
 import type { Lockfile } from '../lock/lockfile.ts';
 import { planLockfile } from '../lock-recipe.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import type { Upgrade } from '../resolve/resolver-settings.ts';
-import type { Image } from '../store/image-record.ts';
-import { readCurrent, readTree } from '../store/images.ts';
 import { withLock } from '../store/kernel-lock.ts';
-import { pruneStore } from '../store/prune-store.ts';
-import { putImage } from '../store/put-image.ts';
 import { withStoreUse } from '../store/store-use.ts';
 import { changeReport, type ChangeReport } from './change-report.ts';
-import { harmfulUpdates } from './harmful-updates.ts';
-import { imageChanges } from './image-changes.ts';
 import { recordRefresh } from './record-refresh.ts';
-import { testedBefore, tryUpdate, type TriedUpdate, type UpdateFault } from './try-update.ts';
+import type { RefreshedLock, RefreshResult } from './refresh-result.ts';
 
 export interface RefreshRequest {
   readonly recipe: Recipe;
@@ -29,25 +22,6 @@ export interface RefreshRequest {
   /** Only say what is new. */
   readonly isCheck: boolean;
 }
-
-export type RefreshResult =
-  /** Nothing is new. */
-  | { readonly kind: 'current'; readonly report: ChangeReport }
-  /** What there would be. */
-  | { readonly kind: 'available'; readonly report: ChangeReport }
-  /** Is current now, and locked. */
-  | { readonly kind: 'switched'; readonly report: ChangeReport; readonly images: readonly Image[] }
-  /** What served goes on serving, and the lockfile is as it was. */
-  | {
-      readonly kind: 'kept';
-      readonly report: ChangeReport;
-      readonly faults: readonly UpdateFault[];
-      /** The packages whose update did it, those together that do it only together. */
-      readonly culprits: readonly (readonly string[])[];
-    };
-
-/** A result, with the lockfile that was there before, and the one that is there now or was tried. */
-export type RefreshedLock = RefreshResult & { readonly from: Digest; readonly to: Digest };
 
 /**
  * Resolves a recipe again, builds what is new beside what is current, tries it in cells with the image's own policy, and
@@ -74,6 +48,7 @@ async function removeOlder(
   { store, signal, progress, now }: PipelineContext,
 ): Promise<void> {
   if (refresh === undefined) return;
+  const { pruneStore } = await import('../store/prune-store.ts');
   try {
     const { removed } = await pruneStore(store, { keep: refresh.keep, names: [name], nowMs: now * 1000, signal });
     if (removed.length > 0)
@@ -100,40 +75,10 @@ async function refreshAlone(request: RefreshRequest, context: PipelineContext): 
   if (architectures.length === 0) return { kind: 'current', report, ...ends };
   if (isCheck) return { kind: 'available', report, ...ends };
   const found = { previous, lock, report, architectures, ends };
+  // Loaded only now: most refreshes find nothing new.
+  const { takeOrKeep } = await import('./take-or-keep.ts');
   // What is built has no name before it is tried: nobody may take it for garbage meanwhile.
   return withStoreUse(context.store, () => takeOrKeep(recipe, found, context), { signal: context.signal });
-}
-
-interface Found {
-  readonly previous: Lockfile;
-  readonly lock: Lockfile;
-  readonly report: ChangeReport;
-  /** To build. */
-  readonly architectures: readonly Architecture[];
-  readonly ends: Pick<RefreshedLock, 'from' | 'to'>;
-}
-
-async function takeOrKeep(recipe: Recipe, found: Found, context: PipelineContext): Promise<RefreshedLock> {
-  const { previous, lock, report, architectures, ends } = found;
-  const before = testedBefore(recipe, context);
-  const tried = await tryUpdate({ recipe, lock, architectures }, before, context);
-  const full = await withImages(report, tried, context);
-  if (tried.faults.length > 0) {
-    const culprits = await harmfulUpdates({ recipe, previous, lock, report, faults: tried.faults, before }, context);
-    return { kind: 'kept', report: full, faults: tried.faults, culprits, ...ends };
-  }
-  const images: Image[] = [];
-  for (const image of tried.images) {
-    images.push(await putImage(context.store, { ...image, tree: await readTree(context.store, image) }));
-  }
-  // Last: who is killed before finds the same changes again, and images that are current already.
-  const locked = withIdentities(lock, images);
-  await writeLockfile(lockfilePath(recipe), locked);
-  return { kind: 'switched', report: full, images, from: ends.from, to: lockDigest(locked) };
-}
-
-function lockDigest(lock: Lockfile): Digest {
-  return digestOf(formatLockfile(lock));
 }
 
 interface Known {
@@ -158,22 +103,4 @@ async function unbuilt(
     if (isNew || !(await wasBuilt(store, lock, architecture))) missing.push(architecture);
   }
   return missing;
-}
-
-/** The report, with what the new images have that those had not that serve. */
-async function withImages(
-  report: ChangeReport,
-  { images, newCalls }: TriedUpdate,
-  { store, hostArchitecture }: PipelineContext,
-): Promise<ChangeReport> {
-  const changes = new Map(report.architectures.map((one) => [one.architecture, one.changes]));
-  const architectures = [];
-  for (const after of images) {
-    const { name, architecture } = after;
-    const before = await readCurrent(store, name, architecture);
-    const calls = architecture === hostArchitecture ? newCalls : [];
-    const image = before === undefined ? undefined : await imageChanges(store, { before, after, calls });
-    architectures.push({ architecture, changes: changes.get(architecture) ?? [], image });
-  }
-  return images.length === 0 ? report : { ...report, architectures };
 }

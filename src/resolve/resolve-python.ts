@@ -1,11 +1,12 @@
 import { dirname } from 'node:path';
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import type { Recipe } from '../recipe/recipe.ts';
 import { wantedVersions, wantingOf } from './agreement.ts';
 import type { UnpackedInterpreter } from './image-interpreter.ts';
 import { sourceSettings } from './build-settings.ts';
 import type { DebArtifact, Interpreter } from './resolution.ts';
 import type { ResolveRequest, TargetRequest } from './resolve-recipe.ts';
-import { resolveWheels, type WheelResolution } from './resolve-wheels.ts';
+import type { WheelResolution } from './resolve-wheels.ts';
 
 interface PythonPart extends TargetRequest {
   readonly interpreter: Interpreter | undefined;
@@ -20,7 +21,7 @@ interface PythonPart extends TargetRequest {
 export async function resolvePython(part: PythonPart): Promise<WheelResolution | undefined> {
   const { recipe, settings, architecture, interpreter } = part;
   const { python } = recipe;
-  if (python === undefined || python.lines.length + (python.direct ?? []).length === 0) return undefined;
+  if (python === undefined || !wantsWheels(recipe)) return undefined;
   if (interpreter === undefined) {
     const message = `${recipe.file}: it has Python requirements, but no Python interpreter`;
     throw new RootcellarError('E_RECIPE_VALUE', message, { hint: 'add `python3` to `base.debian.packages`' });
@@ -31,7 +32,17 @@ export async function resolvePython(part: PythonPart): Promise<WheelResolution |
   const folder = dirname(recipe.file);
   const cutOff = cutOffOf(part);
   const sources = sourceSettings({ ...part, interpreter });
+  const { resolveWheels } = await import('./resolve-wheels.ts');
   return await resolveWheels({ python, folder, target, versions, cutOff, findInterpreter, sources }, settings);
+}
+
+/** Loads what resolves wheels, where there will be any: of use while apt works in another process. */
+export async function loadWheelResolver(recipe: Recipe): Promise<void> {
+  if (wantsWheels(recipe)) await import('./resolve-wheels.ts');
+}
+
+function wantsWheels({ python }: Recipe): boolean {
+  return python !== undefined && python.lines.length + (python.direct ?? []).length > 0;
 }
 
 /** An architecture that joins others, which stay as they are locked, may take what those could. */

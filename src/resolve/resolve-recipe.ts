@@ -25,7 +25,7 @@ import { unpackInterpreter, type UnpackedInterpreter } from './image-interpreter
 import { interpreterOf } from './interpreter-facts.ts';
 import type { DebArtifact, Epoch, Interpreter, Resolution, ResolvedTarget, ResolverVersion } from './resolution.ts';
 import { resolveHost } from './resolve-host.ts';
-import { cutOffOf, resolvePython } from './resolve-python.ts';
+import { cutOffOf, loadWheelResolver, resolvePython } from './resolve-python.ts';
 import type { ResolverSettings, Upgrade } from './resolver-settings.ts';
 import type { WheelBuilder } from './wheel-builder.ts';
 
@@ -56,9 +56,12 @@ export async function resolveRecipe(request: ResolveRequest): Promise<Resolution
   progress({ kind: 'begin', step: 'resolve', title: recipe.name });
   const { base } = recipe;
   const machine = base.kind === 'debian' ? { base, apt: await readMachineApt(settings) } : undefined;
-  const { targets, kept, results } = await resolveTargets(request, async (target) =>
-    machine === undefined ? resolveHost(target) : resolveTarget({ ...target, ...machine }),
-  );
+  const [{ targets, kept, results }] = await Promise.all([
+    resolveTargets(request, async (target) =>
+      machine === undefined ? resolveHost(target) : resolveTarget({ ...target, ...machine }),
+    ),
+    loadWheelResolver(recipe),
+  ]);
   if (machine !== undefined) {
     for (const [architecture, target] of targets) {
       const one = { ...request, ...machine, architecture, peer: undefined, resolved: targets };

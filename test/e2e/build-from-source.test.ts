@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseLockfile } from '../../src/lock/lockfile-text.ts';
+import { parseLockfile } from '../../src/lock/lockfile-parser.ts';
 import type { LockedTarget } from '../../src/lock/lockfile.ts';
 import type { WheelArtifact } from '../../src/resolve/resolution.ts';
 import { rootcellar, sharedHome, workplace, type Ended, type Workplace } from '../support/command.ts';

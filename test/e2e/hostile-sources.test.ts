@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { noProgress } from '../../src/base/progress.ts';
 import { RootcellarError } from '../../src/base/rootcellar-error.ts';
 import { buildWheel } from '../../src/build-wheel.ts';
-import { parseLockfile } from '../../src/lock/lockfile-text.ts';
+import { parseLockfile } from '../../src/lock/lockfile-parser.ts';
 import type { PipelineContext } from '../../src/pipeline-context.ts';
 import { readRecipe } from '../../src/recipe/recipe-files.ts';
 import type { Limits, Recipe } from '../../src/recipe/recipe.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatLockfile, hostFileJson, parseLockfile } from '../../src/lock/lockfile-text.ts';
+import { parseLockfile } from '../../src/lock/lockfile-parser.ts';
+import { formatLockfile, hostFileJson } from '../../src/lock/lockfile-text.ts';
 import type { Lockfile } from '../../src/lock/lockfile.ts';
 import { pinResolution } from '../../src/lock/pin.ts';
 import { targetKey } from '../../src/lock/target-key.ts';

@@ -7,7 +7,8 @@ import { digestFromHex, digestOf } from '../../src/base/digest.ts';
 import type { Digest } from '../../src/base/digest.ts';
 import { RootcellarError } from '../../src/base/rootcellar-error.ts';
 import type { Lockfile } from '../../src/lock/lockfile.ts';
-import { formatLockfile, parseLockfile } from '../../src/lock/lockfile-text.ts';
+import { parseLockfile } from '../../src/lock/lockfile-parser.ts';
+import { formatLockfile } from '../../src/lock/lockfile-text.ts';
 import { pinResolution } from '../../src/lock/pin.ts';
 import { TOY_RECIPE, TOY_RESOLUTION, toyDigest, withDiffId } from './toy-recipe.ts';
 

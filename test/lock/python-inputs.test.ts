@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { explainDrift } from '../../src/lock/drift.ts';
-import { formatLockfile, parseLockfile } from '../../src/lock/lockfile-text.ts';
+import { parseLockfile } from '../../src/lock/lockfile-parser.ts';
+import { formatLockfile } from '../../src/lock/lockfile-text.ts';
 import { pinResolution } from '../../src/lock/pin.ts';
 import { lockedRecipe } from '../../src/lock/recipe-inputs.ts';
 import type { PythonRequirements, Recipe } from '../../src/recipe/recipe.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseCron } from '../../src/recipe/refresh-schema.ts';
+import { parseCron } from '../../src/recipe/cron-expression.ts';
 import type { RefreshSchedule } from '../../src/recipe/recipe.ts';
 import { kubernetesObjects, type CronJobFacts } from '../../src/refresh/cron-job.ts';
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseCron } from '../../src/recipe/refresh-schema.ts';
+import { parseCron } from '../../src/recipe/cron-expression.ts';
 import { cronAfter } from '../../src/refresh/next-refresh.ts';
 import { onCalendar } from '../../src/refresh/on-calendar.ts';
 import { skipWithoutPrograms } from '../support/skip-without.ts';
