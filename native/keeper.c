@@ -3,6 +3,7 @@
 
 #include "clocks.h"
 #include "family.h"
+#include "packet.h"
 #include "system.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 static void over(struct keeper *keeper)
@@ -51,33 +51,21 @@ static void close_all(int *descriptors)
  */
 static ssize_t receive(int link, struct message *message, int *descriptors)
 {
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(HANDED_OVER * sizeof(int))];
-	} control;
-	struct iovec bytes = { message, sizeof(*message) };
-	struct msghdr packet = {
-		.msg_iov = &bytes,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		/* Not the whole room, in which one more could be placed. */
-		.msg_controllen = CMSG_LEN(HANDED_OVER * sizeof(int)),
-	};
+	struct packet packet;
 	ssize_t length;
 
-	memset(&control, 0, sizeof(control));
 	memset(message, 0, sizeof(*message));
 	for (int i = 0; i < HANDED_OVER; i++)
 		descriptors[i] = -1;
-	length = recvmsg(link, &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	length = packet_receive(link, message, sizeof(*message), &packet);
 	if (length < 0)
-		return length;
-	if (control.header.cmsg_len > CMSG_LEN(0))
-		memcpy(descriptors, CMSG_DATA(&control.header),
-		       control.header.cmsg_len - CMSG_LEN(0));
-	if (descriptors[HANDED_OVER_LEAST - 1] < 0)
-		close_all(descriptors);
-	return (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 ? length : 0;
+		return errno == EPROTO ? 0 : -1;
+	if (packet.count < HANDED_OVER_LEAST || packet.count > HANDED_OVER) {
+		packet_close(&packet, 0);
+		return packet.count > HANDED_OVER ? 0 : length;
+	}
+	memcpy(descriptors, packet.descriptors, packet.count * sizeof(int));
+	return length;
 }
 
 /*

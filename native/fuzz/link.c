@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #define MOST_DESCRIPTORS 6
 #define DESCRIPTORS 64
