@@ -58,9 +58,8 @@ const CONNECTIONS = 8;
  * E_DOWNLOAD, E_DIGEST_MISMATCH, E_RESOLVER_FAILED and E_RESOLVER_MISSING.
  */
 export async function resolveWheels(request: WheelRequest, settings: ResolverSettings): Promise<WheelResolution> {
-  const machine = await readMachineIndexes(settings);
+  const [machine, uv] = await Promise.all([readMachineIndexes(settings), uvVersion(settings)]);
   const { storedFile } = settings;
-  const uv = await uvVersion(settings);
   const lastResort = async (): Promise<string> =>
     await pipHelp({ settings, interpreter: await request.findInterpreter() });
   const plan = await indexPlan(request.python, { machine, settings, folder: request.folder, lastResort });
