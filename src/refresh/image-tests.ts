@@ -1,4 +1,3 @@
-import pMap from 'p-map';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
 import type { SmokeTest } from '../recipe/recipe.ts';
@@ -6,7 +5,9 @@ import type { RunReport } from '../run/run-report.ts';
 import { startProgram } from '../run-program.ts';
 import { readManifest } from '../store/image-manifest.ts';
 import type { Image } from '../store/image-record.ts';
-import { IMPORT_TEST, importRows, NAMES_ONLY, type ImportRow } from './import-test.ts';
+import { readTree } from '../store/images.ts';
+import { failedImports, installedDistributions } from './failed-imports.ts';
+import type { ImportRow } from './import-test.ts';
 
 /** What does not work in an image, and what its tests asked the kernel for and did not get. */
 export interface TestedImage {
@@ -34,17 +35,15 @@ export async function testImage(
   if (!isOwn || readManifest(image.manifest).interpreter === undefined) {
     return { imports: [], smoke: undefined, denied };
   }
-  const run: Run = async (code, names) => {
+  const run = async (code: string, names: readonly string[]): Promise<RunReport> => {
     const report = await testRun({ image, code, names }, context);
     for (const { syscall } of report.denied) denied.add(syscall);
     return report;
   };
-  const imports = await failedImports(run);
+  const imports = await failedImports(run, async () => installedDistributions(await readTree(context.store, image)));
   const smoke = smokeTest === undefined ? undefined : smokeFault(await run(smokeTest.code, []));
   return { imports, smoke, denied };
 }
-
-type Run = (code: string, names: readonly string[]) => Promise<RunReport>;
 
 interface TestRun {
   readonly image: Image;
@@ -70,35 +69,6 @@ async function testRun({ image, code, names }: TestRun, context: PipelineContext
     );
   }
   return ended;
-}
-
-/** All in one run. Where that cannot answer, each distribution in its own: all together may take more than any program does. */
-async function failedImports(run: Run): Promise<readonly ImportRow[]> {
-  const whole = await importRun(run, []);
-  if (typeof whole !== 'string') return whole.filter(isFailure);
-  const rows = await importRun(run, [NAMES_ONLY]);
-  // Not even without an import: the interpreter itself, or what it starts with.
-  if (typeof rows === 'string') return [{ distribution: 'python', module: '', error: rows }];
-  const names = [...new Set(rows.map(({ distribution }) => distribution))];
-  const each = await pMap(
-    names,
-    async (name): Promise<readonly ImportRow[]> => {
-      const answer = await importRun(run, [name]);
-      return typeof answer === 'string' ? [{ distribution: name, module: '', error: answer }] : answer;
-    },
-    { concurrency: 2 },
-  );
-  return each.flat().filter(isFailure);
-}
-
-function isFailure({ error }: ImportRow): boolean {
-  return error !== '';
-}
-
-/** What it answers, or how the run ended that answered nothing. */
-async function importRun(run: Run, names: readonly string[]): Promise<readonly ImportRow[] | string> {
-  const report = await run(IMPORT_TEST, names);
-  return importRows(report) ?? `ended the program (${report.status})`;
 }
 
 /** The last line that it wrote to stderr says most. */

@@ -29,7 +29,8 @@ export async function recordRefresh(
     await addRefreshRecord(context.store, name, { ...resultRecord(result), ...ended() });
     return result;
   } catch (error) {
-    if (!(error instanceof RootcellarError)) throw error;
+    // Who mistyped a flag has tried nothing: no schedule is to wait longer for that.
+    if (!(error instanceof RootcellarError) || error.code === 'E_USAGE') throw error;
     await addRefreshRecord(context.store, name, { ...failureRecord(error), ...ended() });
     throw error;
   }

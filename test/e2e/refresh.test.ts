@@ -277,6 +277,9 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar refresh', () => {
     expect(ended.status).toBe(code === 'E_USAGE' ? 2 : 1);
     expect(ended.stderr.match(/^error\[.*\n {2}hint: /gm)).toHaveLength(1);
     expect(ended.stderr).toContain(`error[${code}`);
+    // Nothing was tried.
+    const { stdout } = await command('history', name, '-q');
+    expect(stdout.includes('failed') && code === 'E_USAGE').toBe(false);
   });
 
   it.each(['mknod NAME c 1 7', 'mkfifo NAME', 'ln -s elsewhere NAME'])(
