@@ -58,6 +58,7 @@ const EFFECT_FILES: readonly string[] = [
   'cli/push-verb.ts',
   'cli/rebuild-verb.ts',
   'cli/refresh-verb.ts',
+  'cli/report-file.ts',
   'cli/run-files.ts',
   'cli/run-summary.ts',
   'cli/run-verb.ts',

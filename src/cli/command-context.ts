@@ -50,7 +50,8 @@ export async function runVerb(flags: CommonFlags, verb: Verb): Promise<number> {
     return status;
   } catch (error) {
     await reporter.close('failed');
-    const shown = cancellation.signal.aborted ? cancelled(error) : error;
+    const { diskError } = await import('./disk-error.ts');
+    const shown = cancellation.signal.aborted ? cancelled(error) : diskError(error);
     reporter.failure(shown);
     const { exitStatusOf } = await import('./error-text.ts');
     return cancellation.status() ?? exitStatusOf(shown);

@@ -132,7 +132,7 @@ function addRunVerb(program: Command, run: Run): void {
   addVerb(program, 'run <image> [words...]', { summary: 'run a program in a cell', example: 'run python -- hello.py' })
     .usage('<image> [-c CODE | FILE | -] [-- ARGS]')
     .option('-c <code>', 'program text')
-    .option('--report <file>', 'write the report of the run to this file')
+    .option('--report <file>', 'write the report of the run to this file; `-`: to standard error')
     .option('-e, --env <name=value>', 'variable for the program (repeatable)', collect)
     .option('--file <local[:path]>', 'file or folder to place in its working directory (repeatable)', collect)
     .option('--out <path[:local]>', 'file or folder to take from there when it is over (repeatable)', collect)

@@ -1,5 +1,5 @@
 import { lstat, readdir, rename, rm, rmdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { halfMadeFile } from '../base/half-made-file.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import { shellWord } from '../base/shell-word.ts';
@@ -36,12 +36,15 @@ async function fill<T>(path: string, write: (temporary: string) => Promise<T>): 
 async function refuseTaken(path: string): Promise<void> {
   try {
     const status = await lstat(path);
-    if (status.isDirectory() && !path.endsWith('.tar') && (await readdir(path)).length === 0) return;
+    const isFolder = status.isDirectory();
+    if (isFolder && !path.endsWith('.tar') && (await readdir(path)).length === 0) return;
+    // What others have put there is nobody's to remove by a hint.
+    const hint = isFolder ? `-o ${shellWord(join(path, 'NAME'))}` : 'give another path';
+    throw new RootcellarError('E_USAGE', `-o \`${path}\`: is there already`, { hint });
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return;
     throw error;
   }
-  throw new RootcellarError('E_USAGE', `-o \`${path}\`: is there already`, { hint: `rm -r ${shellWord(path)}` });
 }
 
 /** A file could not take its place. */

@@ -1,10 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import { canonicalJson, readableJson, type Json } from '../base/canonical-json.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { formatSize } from '../base/units.ts';
 import type { PipelineContext } from '../pipeline-context.ts';
-import { quotedWord } from '../recipe/quoted-value.ts';
 import { locateRecipe } from '../recipe/recipe-location.ts';
 import type { Limits } from '../recipe/recipe.ts';
 import { parseVariable } from '../run/cell-environment.ts';
@@ -22,6 +20,7 @@ import { withPipeline } from './pipeline.ts';
 import { networkSetting } from './network-flags.ts';
 import { warnOfImage, warnOfRecipe } from './policy-warnings.ts';
 import { LARGEST_INPUT, readProgram } from './program-file.ts';
+import { openReport, type ReportFile } from './report-file.ts';
 import { fileOf, outputOf } from './run-files.ts';
 import { failureText, lossText, runSummary, runStatus } from './run-summary.ts';
 
@@ -35,7 +34,22 @@ export interface RunWords {
 /** `rootcellar run`. The exit status is the program's own, or tells how it was ended. */
 export async function runProgramVerb(context: CommandContext, { image, words, flags }: RunWords): Promise<number> {
   const { program, rest } = await programOf(words, flags);
-  if (flags.report !== undefined) await prepareReport(flags.report);
+  const reportFile = flags.report === undefined ? undefined : await openReport(flags.report);
+  try {
+    return await runAndTell(context, { image, flags, program, rest, reportFile });
+  } finally {
+    await reportFile?.close();
+  }
+}
+
+interface PreparedRun extends Pick<RunWords, 'image' | 'flags'> {
+  readonly program: Program;
+  readonly rest: readonly string[];
+  readonly reportFile: ReportFile | undefined;
+}
+
+async function runAndTell(context: CommandContext, prepared: PreparedRun): Promise<number> {
+  const { image, flags, program, rest, reportFile } = prepared;
   const limits = await limitsOf(flags);
   // Before an image is built in vain.
   networkSetting(flags, 'none');
@@ -72,7 +86,7 @@ export async function runProgramVerb(context: CommandContext, { image, words, fl
     context.signal.removeEventListener('abort', stop);
     return forwardingSignals(running, cancel);
   });
-  if (flags.report !== undefined) await writeReport(flags.report, report);
+  await reportFile?.write(readableJson(reportJson(report), 3));
   if (captures) process.stdout.write(`${canonicalJson(reportJson(report))}\n`);
   else process.stderr.write(flags.quiet === true ? failureText(report.error) + lossText(report) : runSummary(report));
   return runStatus(report, lastSignal);
@@ -151,22 +165,6 @@ async function forwardingSignals(
   } finally {
     for (const { name, handler } of handlers) process.off(name, handler);
   }
-}
-
-/** Before the run: what cannot be written is known too late afterwards. */
-async function prepareReport(path: string): Promise<void> {
-  try {
-    await writeFile(path, '');
-  } catch (cause) {
-    throw new RootcellarError('E_USAGE', `--report: ${quotedWord(path)} cannot be written`, {
-      hint: 'choose another file',
-      cause,
-    });
-  }
-}
-
-async function writeReport(path: string, report: RunReport): Promise<void> {
-  await writeFile(path, readableJson(reportJson(report), 3));
 }
 
 /** A report is JSON by its definition; this makes that known to the compiler. */

@@ -272,6 +272,20 @@ describe('promise 9: bad input gets one clear error', () => {
     expect(ended.stdout).toBe('');
   });
 
+  it('a report into a pipe that nobody reads; somebody who does gets it whole', async () => {
+    await using work = await workplace();
+    const pipe = work.path('pipe');
+    execFileSync('mkfifo', [pipe]);
+    const words = ['run', 'python', '-q', '--report', pipe, '-c', 'print("ran")'];
+    const ended = await rootcellar(words);
+    expectOneError(ended, 'E_USAGE', '--report');
+    expect(ended.stdout).toBe('');
+    const [read, told] = await Promise.all([readFile(pipe, 'utf8'), rootcellar(words)]);
+    expect([JSON.parse(read).status, told.status, told.stdout]).toEqual(['ok', 0, 'ran\n']);
+    const apart = await rootcellar(['run', 'python', '-q', '--report', '-', '-c', 'print("ran")']);
+    expect([JSON.parse(apart.stderr).status, apart.stdout]).toEqual(['ok', 'ran\n']);
+  });
+
   it('a full standard output', async () => {
     const ended = await rootcellar(['images'], { through: ['sh', '-c', 'exec "$@" > /dev/full', 'sh'] });
     expectOneError(ended, 'E_DISK_FULL', 'stdout');
