@@ -343,8 +343,12 @@ static int run_command(const char *const *words)
 	size_t length;
 	int status;
 
-	if (take_descriptors() < 0)
+	if (take_descriptors() < 0) {
+		told_error("E_SANDBOX", "give the container its /dev",
+			   "`/dev/null`: cannot be opened (%s)",
+			   strerrorname_np(errno));
 		return STATUS_FAILED;
+	}
 	status = command_prepare(&command, words, plan_bytes, &length);
 	if (status >= 0)
 		return status;

@@ -64,6 +64,7 @@ const EFFECT_FILES: readonly string[] = [
   'cli/run-verb.ts',
   'cli/schedule-verb.ts',
   'cli/serve-verb.ts',
+  'cli/served-name.ts',
   'cli/served-recipe.ts',
   'cli/trace-verb.ts',
   'cli/unit-files.ts',

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { canonicalJson } from '../base/canonical-json.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { timeText } from '../base/time-text.ts';
@@ -43,6 +44,8 @@ export async function keepRecipesFresh(context: CommandContext, fresh: FreshReci
   };
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
+  // Each request of a resolver listens: `command-context.ts`.
+  setMaxListeners(0, signal);
   try {
     await Promise.all(fresh.paths.map((path) => keepFresh({ ...context, signal }, { ...fresh, path, inTurn })));
   } finally {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { isErrno } from '../base/rootcellar-error.ts';
 import { readBoundedFile } from '../recipe/bounded-file.ts';
@@ -10,6 +10,7 @@ import { syscallKnowledge } from '../run/syscall-knowledge.ts';
 import { watchFiles } from '../refresh/watched-files.ts';
 import { replaceFile } from '../store/replace-file.ts';
 import type { Recipe, Tier } from '../recipe/recipe.ts';
+import { storeHome } from '../store/store-home.ts';
 import type { Store } from '../store/store.ts';
 import type { CommandContext } from './command-context.ts';
 import { chooseBase, readDifyText } from './dify-files.ts';
@@ -17,6 +18,7 @@ import { noteText } from './import-verb.ts';
 import { openRecipe } from './pipeline.ts';
 import { tierOf } from './minimum-tier.ts';
 import type { ServeFlags } from './serve-command.ts';
+import { servedMark, servedName } from './served-name.ts';
 import { recipeToServe, type ImageToServe, type ServingContext } from './served-images.ts';
 
 const REQUIREMENTS = 'python-requirements.txt';
@@ -54,7 +56,7 @@ export async function imageOfDify(
     config: dify,
     configFile,
     requirementsFile: flags.requirements,
-    name: servedName(configFile),
+    name: await servedName(configFile, storeHome(context)),
     minimumTier: tierOf(flags),
   };
   const { progress } = context.reporter;
@@ -77,16 +79,6 @@ export async function imageOfDify(
     pipeline,
     isLockedFirst: true,
   });
-}
-
-/** What the image of a configuration is called. */
-function servedName(configFile: string): string {
-  const stem = basename(configFile)
-    .replace(/\..*$/, '')
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9_-]+/g, '-')
-    .slice(0, 40);
-  return stem === 'config' ? 'dify-sandbox' : `dify-sandbox-${stem}`;
 }
 
 function textsOf({ notes, lacksRequirements }: MadeRecipe): readonly string[] {
@@ -135,9 +127,11 @@ async function makeDifyRecipe(files: DifyFiles, store: Store, context: CommandCo
   });
   const roomy = withPreimport(withRoom(recipe, files.minimumTier), base, requirements);
   const whole = base.kind === 'debian' ? { ...roomy, trim: TRIM } : roomy;
-  const head = `# Made by \`rootcellar serve\` of ${files.configFile}; changes are lost.\n`;
   await writeChanged(join(folder, REQUIREMENTS), requirements);
-  await writeChanged(join(folder, 'recipe.yaml'), `${head}${stringify(whole, { lineWidth: 0 })}`);
+  await writeChanged(
+    join(folder, 'recipe.yaml'),
+    `${servedMark(files.configFile)}${stringify(whole, { lineWidth: 0 })}`,
+  );
   return { folder, notes, lacksRequirements: given === undefined ? path : undefined };
 }
 
