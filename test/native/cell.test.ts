@@ -1,7 +1,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseMembership } from '../../src/run/cgroup-host.ts';
 import { probeCgroups } from '../../src/run/cgroup-probe.ts';
@@ -404,6 +404,17 @@ describe.skipIf(CANNOT_SANDBOX)('a cell', () => {
     expect(probe).toMatch(/^landlock \d+$/m);
     expect(spawnSync(host.cellPath, ['walk']).status).toBe(64);
     expect(spawnSync(host.cellPath, ['run'], { stdio: 'ignore' }).status).toBe(125);
+  });
+
+  it('says what a container lacks that has no /dev/null', () => {
+    const bare = join(host.folder, 'bare');
+    mkdirSync(bare);
+    copyFileSync(host.cellPath, join(bare, 'cell'));
+    const ended = spawnSync('chroot', [bare, '/cell', 'run', '-c', 'print(1)'], { encoding: 'utf8' });
+    expect([ended.status, ended.stderr]).toEqual([
+      125,
+      'error[E_SANDBOX] `/dev/null`: cannot be opened (ENOENT)\n  hint: give the container its /dev\n',
+    ]);
   });
 
   it('says it when the launcher is not there', async () => {
