@@ -1,5 +1,6 @@
 import { execa } from 'execa';
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import { shellWord } from '../base/shell-word.ts';
 import type { Environment } from './resolver-settings.ts';
 
 export interface ToolRun {
@@ -23,7 +24,8 @@ const MOST_OUTPUT = 64 * 1024 ** 2;
 
 /**
  * Runs a program to its end. Undefined when there is no such program. A program that is stopped by its time limit or a
- * signal throws E_RESOLVER_FAILED, one that is stopped by `signal` E_CANCELLED; its children go with it.
+ * signal throws E_RESOLVER_FAILED, one that is stopped by `signal` E_CANCELLED, its children go with it; one that failed for want
+ * of space E_DISK_FULL.
  */
 export async function runTool(run: ToolRun): Promise<ToolResult | undefined> {
   if (run.signal?.aborted === true) throw cancelled(run);
@@ -43,7 +45,10 @@ export async function runTool(run: ToolRun): Promise<ToolResult | undefined> {
   if (result.timedOut) throw failed(run, `took longer than ${run.timeoutMs / 1000} s`);
   if (result.code === 'ENOENT') return undefined;
   if (result.exitCode === undefined) throw failed(run, result.shortMessage ?? 'it ended without a status');
-  return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+  const { exitCode, stdout, stderr } = result;
+  // Whatever a tool calls that, such as a download that failed.
+  if (exitCode !== 0 && /No space left on device|Disk quota exceeded/.test(`${stderr}\n${stdout}`)) throw full(run);
+  return { exitCode, stdout, stderr };
 }
 
 /**
@@ -60,6 +65,12 @@ export async function syncFileSystem(
 
 function cancelled(run: ToolRun): RootcellarError {
   return new RootcellarError('E_CANCELLED', `${run.program}: stopped`);
+}
+
+function full({ program, folder }: ToolRun): RootcellarError {
+  return new RootcellarError('E_DISK_FULL', `${program}: no space was left for what it writes`, {
+    hint: `df -h ${shellWord(folder)} /tmp, and free space`,
+  });
 }
 
 function failed(run: ToolRun, what: string): RootcellarError {
