@@ -36,11 +36,6 @@ export async function resolvePython(part: PythonPart): Promise<WheelResolution |
   return await resolveWheels({ python, folder, target, versions, cutOff, findInterpreter, sources }, settings);
 }
 
-/** Loads what resolves wheels, where there will be any: of use while apt works in another process. */
-export async function loadWheelResolver(recipe: Recipe): Promise<void> {
-  if (wantsWheels(recipe)) await import('./resolve-wheels.ts');
-}
-
 function wantsWheels({ python }: Recipe): boolean {
   return python !== undefined && python.lines.length + (python.direct ?? []).length > 0;
 }

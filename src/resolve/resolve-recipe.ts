@@ -18,6 +18,7 @@ import { lacksCompiler } from './compiler-choice.ts';
 import { availableVersions, type DebianRequest, type DebianResolution } from './debian-resolver.ts';
 import { sourcesForSuite } from './debian-sources.ts';
 import { resolveSystem } from './debian-system.ts';
+import { resolveEarly, type EarlyWheels } from './early-wheels.ts';
 import { newestDate, withOwnEpochs } from './epoch.ts';
 import { resolveCompilers, unpackForHost, type HostRequest } from './host-interpreter.ts';
 import type { HostMachine } from './host-machine.ts';
@@ -25,7 +26,7 @@ import { unpackInterpreter, type UnpackedInterpreter } from './image-interpreter
 import { interpreterOf } from './interpreter-facts.ts';
 import type { DebArtifact, Epoch, Interpreter, Resolution, ResolvedTarget, ResolverVersion } from './resolution.ts';
 import { resolveHost } from './resolve-host.ts';
-import { cutOffOf, loadWheelResolver, resolvePython } from './resolve-python.ts';
+import { cutOffOf, resolvePython } from './resolve-python.ts';
 import type { ResolverSettings, Upgrade } from './resolver-settings.ts';
 import type { WheelBuilder } from './wheel-builder.ts';
 
@@ -56,12 +57,9 @@ export async function resolveRecipe(request: ResolveRequest): Promise<Resolution
   progress({ kind: 'begin', step: 'resolve', title: recipe.name });
   const { base } = recipe;
   const machine = base.kind === 'debian' ? { base, apt: await readMachineApt(settings) } : undefined;
-  const [{ targets, kept, results }] = await Promise.all([
-    resolveTargets(request, async (target) =>
-      machine === undefined ? resolveHost(target) : resolveTarget({ ...target, ...machine }),
-    ),
-    loadWheelResolver(recipe),
-  ]);
+  const { targets, kept, results } = await resolveTargets(request, async (target) =>
+    machine === undefined ? resolveHost(target) : resolveTarget({ ...target, ...machine }),
+  );
   if (machine !== undefined) {
     for (const [architecture, target] of targets) {
       const one = { ...request, ...machine, architecture, peer: undefined, resolved: targets };
@@ -192,6 +190,15 @@ export interface TargetResult {
 }
 
 async function resolveTarget(request: DebianTargetRequest): Promise<TargetResult> {
+  const early = resolveEarly(request);
+  try {
+    return await resolveWithApt(request, early);
+  } finally {
+    await early.end();
+  }
+}
+
+async function resolveWithApt(request: DebianTargetRequest, early: EarlyWheels): Promise<TargetResult> {
   const { architecture, settings, previous } = request;
   const progress = settings.progress ?? noProgress;
   return await withAptRoot({ ...request, machine: request.apt }, async (root) => {
@@ -218,7 +225,9 @@ async function resolveTarget(request: DebianTargetRequest): Promise<TargetResult
         ? await unpackInterpreter({ ...request, root, debian, interpreter: own })
         : await unpackForHost(hostRequest(request), own);
     const buildDebs = await resolveBuildPackages({ ...request, root, debian, debs });
-    const python = await resolvePython({ ...request, interpreter, findInterpreter, debs, buildDebs });
+    const python =
+      (await early.take(interpreter)) ??
+      (await resolvePython({ ...request, interpreter, findInterpreter, debs, buildDebs }));
     const wheels = python?.wheels ?? [];
     const optional = { ...(sharedObjects && { sharedObjects }), ...(buildDebs.length > 0 && { buildDebs }) };
     const target = { interpreter, indexes, debs, wheels, ...optional };

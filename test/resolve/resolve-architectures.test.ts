@@ -129,11 +129,16 @@ describe.skipIf(SKIP)('resolveRecipe() for two architectures', { timeout: 60_000
   });
 });
 
-const PYTHON: readonly ToyDeb[] = (['amd64', 'arm64'] as const).flatMap((architecture) => [
-  { name: 'app', version: '1', architecture, fields: { Depends: 'python3.13-minimal' } },
-  { name: 'python3.13-minimal', version: '3.13.5-2', architecture, fields: { Depends: 'libc6' } },
-  { name: 'libc6', version: '2.41-12', architecture },
-]);
+const PYTHON: readonly ToyDeb[] = pythonDebs(13);
+
+function pythonDebs(minor: number): readonly ToyDeb[] {
+  const name = `python3.${minor}-minimal`;
+  return (['amd64', 'arm64'] as const).flatMap((architecture) => [
+    { name: 'app', version: `1.${minor}`, architecture, fields: { Depends: name } },
+    { name, version: `3.${minor}.5-2`, architecture, fields: { Depends: 'libc6' } },
+    { name: 'libc6', version: '2.41-12', architecture },
+  ]);
+}
 
 function compilersOf({ targets }: Resolution): readonly (string | undefined)[] | undefined {
   return targets.get('arm64')?.compilers?.map(({ name, architecture }) => `${name} ${architecture}`);
@@ -181,6 +186,10 @@ function tag(machine: string): string {
   return `cp313-cp313-manylinux_2_17_${machine}`;
 }
 
+function filesOf({ targets }: Resolution): readonly string[] {
+  return [...targets.values()].flatMap(({ wheels }) => wheels.map(({ file }) => file));
+}
+
 /** Where nothing may be skipped, `machineWith` installs one. */
 const WITHOUT_UV = process.env['SANDBOX_MUST_WORK'] !== '1' && skipWithoutPrograms('uv');
 
@@ -207,5 +216,37 @@ describe.skipIf(SKIP || WITHOUT_UV)('wheels for two architectures, by uv', { tim
       'amdonly: 1 on amd64, none on arm64: its marker, or a package that needs it, is for amd64 only',
       'native: 2 on amd64, 1 on arm64: 2 has no wheel for arm64',
     ]);
+  });
+
+  it('are for the interpreter that there is now, whichever is locked', async () => {
+    await using index = await startToyIndex({
+      wheels: [
+        { name: 'plain', version: '1' },
+        { name: 'plain', version: '2', tag: 'cp313-none-any' },
+      ],
+    });
+    const python = { file: 'r.txt', lines: ['plain'], indexUrl: index.url };
+    const recipe = { ...RECIPE, python };
+    await using machine = await machineWith(pythonDebs(12), recipe);
+    const locked = await machine.resolve();
+    expect(filesOf(locked)).toEqual(['plain-1-py3-none-any.whl', 'plain-1-py3-none-any.whl']);
+    const again = { previous: locked, upgrade: 'all' } as const;
+    expect(filesOf(await machine.resolve(again))).toEqual(filesOf(locked));
+    const suites = { toysuite: pythonDebs(13) };
+    await machine.archive.publish({ suites, architectures: ['amd64', 'arm64'], date: 'Sun, 13 Sep 2026 07:55:41 UTC' });
+    expect(filesOf(await machine.resolve(again))).toEqual(['plain-2-cp313-none-any.whl', 'plain-2-cp313-none-any.whl']);
+  });
+
+  it('tell once what is wrong, though they are resolved beside the packages', async () => {
+    await using index = await startToyIndex({ wheels: [{ name: 'plain', version: '1' }] });
+    const python = { file: 'r.txt', lines: ['plain'], indexUrl: index.url };
+    await using machine = await machineWith(pythonDebs(13), { ...RECIPE, python });
+    const previous = await machine.resolve();
+    await index.close();
+    const failing = machine.resolve({ previous, upgrade: 'all' });
+    await expect(failing).rejects.toMatchObject({
+      problems: [{ code: expect.stringMatching(/^E_INDEX|^E_DOWNLOAD/) }],
+    });
+    expect(machine.warnings).toEqual([]);
   });
 });
