@@ -31,9 +31,9 @@ function problemOf({ path, message, remedy }: StoreFault): Problem {
 function hintOf(path: string, remedy: StoreFault['remedy']): string {
   switch (remedy) {
     case 'remove':
-      return 'rootcellar verify --store --repair, then build again';
+      return 'rootcellar verify --store --repair, then build, load or pull again';
     case 'build':
-      return 'rootcellar build the recipe again';
+      return 'build, load or pull the image again';
     case 'move':
       return `mv '${path}' somewhere else`;
   }

@@ -87,7 +87,7 @@ function contentOf(stored: ReadonlyMap<Digest, StoredContent>, { store, digest, 
   if (content !== undefined && content.size === size) return content;
   const fault = content === undefined ? 'is missing' : `has ${content.size} bytes, not ${size}`;
   throw new RootcellarError('E_STORE_INVALID', `store \`${store.home}\`: content ${shortDigest(digest)} ${fault}`, {
-    hint: `rm -rf '${store.path('unpacked')}'/*, then build again`,
+    hint: `rm -rf '${store.path('unpacked')}'/*, then build, load or pull the image again`,
   });
 }
 

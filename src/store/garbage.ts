@@ -5,7 +5,9 @@ import { byteOrder } from '../base/byte-order.ts';
 import { openContents } from './contents.ts';
 import type { Image } from './image-record.ts';
 import { readTree } from './images.ts';
+import { damaged } from './store-error.ts';
 import type { Store, StoreFolder } from './store.ts';
+import { packPath, readPackIndex } from './unpacked.ts';
 
 /** What generations need. */
 export interface Needed {
@@ -44,8 +46,9 @@ export async function neededBy(store: Store, images: readonly Image[]): Promise<
 async function namedArtifacts(store: Store, image: Image): Promise<readonly Digest[]> {
   const entry = (await readTree(store, image)).get(BILL);
   if (entry?.kind !== 'file' || entry.size > LARGEST_BILL) return [];
-  // What a build writes itself is in the last.
-  const contents = openContents(store, image.unpackedKeys.slice(-1));
+  const pack = packOf(store, image, entry.digest);
+  if (pack === undefined) return [];
+  const contents = openContents(store, [pack]);
   try {
     const text = Buffer.concat([...contents.chunks(entry.digest, entry.size)].map((chunk) => Uint8Array.from(chunk)));
     const words = text.toString('latin1').match(/\b[0-9a-f]{64}\b/g) ?? [];
@@ -53,6 +56,18 @@ async function namedArtifacts(store: Store, image: Image): Promise<readonly Dige
   } finally {
     contents.close();
   }
+}
+
+/**
+ * The unpacked artifact that has a content: what a build writes itself is in the last, a layer of somebody's may be any. Undefined
+ * where none has it: then no build made the image. Throws E_STORE_INVALID when one that might have it is missing.
+ */
+function packOf(store: Store, { unpackedKeys }: Image, content: Digest): Digest | undefined {
+  return unpackedKeys.findLast((key) => {
+    const index = readPackIndex(store, key);
+    if (index === undefined) throw damaged(packPath(store, key), 'is missing');
+    return index.places.has(content);
+  });
 }
 
 /** Digests of all images of which the store has something. */

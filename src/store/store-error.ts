@@ -3,7 +3,7 @@ import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 /** E_STORE_INVALID about one file or folder of a store. */
 export function damaged(path: string, what: string, cause?: unknown): RootcellarError {
   return new RootcellarError('E_STORE_INVALID', `\`${path}\`: ${what}`, {
-    hint: `rm -rf ${shellQuoted(path)}, then build again`,
+    hint: `rm -rf ${shellQuoted(path)}, then build, load or pull again`,
     cause,
   });
 }

@@ -257,6 +257,29 @@ describe('pruneStore()', () => {
     expect(readdirSync(store.path('partial'))).toEqual(hexes('young'));
   });
 
+  it('finds what an image names in whichever of its layers that is, or in none', async () => {
+    const store = await scratchStore();
+    const bill = JSON.stringify({ hash: hexOf(digestOf('named')) });
+    const named = store.path('artifacts', hexOf(digestOf('named')));
+    const long = new Date(Date.now() - 2 * 86_400_000);
+    writeFileSync(named, 'bytes');
+    utimesSync(named, long, long);
+    await writeUnpacked(store, digestOf('bill'), unpackFiles({ bill }));
+    await writeUnpacked(store, digestOf('above'), unpackFiles({ above: 'above' }));
+    const tree = treeOf(fileEntry('.rootcellar/sbom.cdx.json', bill));
+    const rest = { architecture: 'amd64', diffId: digestOf('tar'), size: 4096, manifest: {}, tree } as const;
+    const layers = [digestOf('bill'), digestOf('above')];
+    await putImage(store, { name: 'toy', ...rest, inputsKey: digestOf('1'), unpackedKeys: layers });
+    expect((await prune(store, 1)).swept.counts).toEqual({});
+    expect(existsSync(named)).toBe(true);
+    // A missing layer may be the one that names it.
+    unlinkSync(store.path('unpacked', hexOf(digestOf('bill'))));
+    await expect(prune(store, 1)).rejects.toMatchObject({ code: 'E_STORE_INVALID' });
+    await putImage(store, { name: 'toy', ...rest, inputsKey: digestOf('2'), unpackedKeys: [digestOf('above')] });
+    await prune(store, 1);
+    expect(existsSync(named)).toBe(false);
+  });
+
   it('removes nothing from a store that is damaged', async () => {
     const store = await scratchStore();
     const [, second] = await putAll(store, 'a', 'b');
