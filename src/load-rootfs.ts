@@ -1,8 +1,6 @@
-import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { ByteSource } from './assemble/byte-source.ts';
 import { readRootfsTar } from './assemble/tar-reader.ts';
-import type { Tree } from './assemble/tree.ts';
 import type { Architecture } from './base/architecture.ts';
 import { canonicalJson } from './base/canonical-json.ts';
 import { digestOf, shortDigest, type Digest } from './base/digest.ts';
@@ -18,11 +16,11 @@ import type { ArtifactSource } from './store/artifacts.ts';
 import { openContents } from './store/contents.ts';
 import { manifestJson, type ImageManifest } from './store/image-manifest.ts';
 import type { Image } from './store/image-record.ts';
-import { findByInputs, readTree, treePath } from './store/images.ts';
+import { findByInputs } from './store/images.ts';
+import { knownTree } from './store/known-tree.ts';
 import { digestOfSource, openRegularFile } from './store/open-file.ts';
 import { putImage } from './store/put-image.ts';
 import { withStoreUse } from './store/store-use.ts';
-import type { Store } from './store/store.ts';
 import { writeUnpacked } from './store/unpacked.ts';
 
 /** What brought the files of a tar; not the tar's name, which says nothing of them. */
@@ -99,11 +97,6 @@ async function importTar(tar: TarFile, context: PipelineContext): Promise<Image>
     tree,
     unpackedKeys: [key],
   });
-}
-
-/** The tree of an image with the same bytes that was built here: it knows besides where its files come from. */
-async function knownTree(store: Store, diffId: Digest): Promise<Tree | undefined> {
-  return existsSync(treePath(store, diffId)) ? await readTree(store, { diffId }) : undefined;
 }
 
 async function openTar(path: string): Promise<ArtifactSource> {

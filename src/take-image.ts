@@ -23,6 +23,7 @@ import { manifestJson, readToldManifest, type ImageManifest, type ToldManifest }
 import type { Image } from './store/image-record.ts';
 import { findByInputs } from './store/images.ts';
 import { knownInterpreter } from './known-interpreter.ts';
+import { knownTree } from './store/known-tree.ts';
 import { openRegularFile } from './store/open-file.ts';
 import { putImage } from './store/put-image.ts';
 import { writeUnpacked } from './store/unpacked.ts';
@@ -52,12 +53,19 @@ export async function takeImage(offered: OfferedImage, taking: Taking, context: 
   const existing = await findByInputs(context.store, key);
   if (existing !== undefined) return { image: existing, isKnown: true };
   const unpacked = await unpackLayers(offered, context);
-  const tree = applyLayers(unpacked.map(({ layer }) => layer));
+  const applied = applyLayers(unpacked.map(({ layer }) => layer));
   const unpackedKeys = [...new Set(unpacked.map(({ key: one }) => one))];
   const contents = openContents(context.store, unpackedKeys);
   try {
     const check = (diffId: Digest): void => checkIdentity(offered, diffId);
-    const rootfs = await writeRootfs({ tree, contents, check, signal: context.signal, progress: context.progress });
+    const rootfs = await writeRootfs({
+      tree: applied,
+      contents,
+      check,
+      signal: context.signal,
+      progress: context.progress,
+    });
+    const tree = (await knownTree(context.store, rootfs.diffId)) ?? applied;
     const manifest = manifestJson(manifestOf({ offered, tree, contents, key, taking }, context));
     const { architecture } = offered;
     const stored = { name, architecture, ...rootfs, inputsKey: key, manifest, tree, unpackedKeys };

@@ -72,7 +72,6 @@ const EFFECT_FILES: readonly string[] = [
   'compile-artifacts.ts',
   'container-rootfs.ts',
   'host-supply.ts',
-  'load-rootfs.ts',
   'lock/lockfile-files.ts',
   'pack/rootfs-writer.ts',
   'parked-run.ts',
