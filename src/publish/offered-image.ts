@@ -50,6 +50,8 @@ export interface TopDocument {
 
 const MOST_LAYERS = 512;
 const MOST_NESTED = 3;
+/** A name with an entry for every platform that there is has some dozens, a layout of many images some hundreds. */
+const MOST_ENTRIES = 4096;
 
 /**
  * The images of these architectures. Throws E_IMAGE_NOT_FOUND where one is not there, E_MEDIA_TYPE, E_ARTIFACT_INVALID, and what
@@ -62,7 +64,9 @@ export async function offeredImages(
 ): Promise<readonly OfferedImage[]> {
   const document = parseDocument(top.text, source.title, top.mediaType);
   if (document.kind === 'index') {
-    const entries = await flattened(source, document.entries, MOST_NESTED);
+    const found: Flattened = { source, entries: [], read: new Set(), seen: 0 };
+    await flatten(found, document.entries, MOST_NESTED);
+    const { entries } = found;
     const images: OfferedImage[] = [];
     for (const architecture of architectures) {
       const entry = entryFor(entries, architecture);
@@ -87,24 +91,34 @@ export async function offeredImages(
   return images;
 }
 
-/** An index may hold others. */
-async function flattened(
-  source: BlobSource,
-  entries: readonly IndexEntry[],
-  depth: number,
-): Promise<readonly IndexEntry[]> {
-  const all: IndexEntry[] = [];
+interface Flattened {
+  readonly source: BlobSource;
+  readonly entries: IndexEntry[];
+  /** Of indexes, and of manifests that are not said to be for anything: each is read once. */
+  readonly read: Set<Digest>;
+  /** Of all indexes, those too that are left out. */
+  seen: number;
+}
+
+/** An index may hold others. Adds its entries and theirs to `found`. */
+async function flatten(found: Flattened, entries: readonly IndexEntry[], depth: number): Promise<void> {
+  const { source, read } = found;
+  found.seen += entries.length;
+  if (found.seen > MOST_ENTRIES) throw malformed(source, `has more than ${MOST_ENTRIES} entries in its indexes`);
   for (const entry of entries) {
     const isIndex = /index|manifest\.list/.test(entry.mediaType);
+    const isTold = !isIndex && (entry.architecture !== undefined || entry.platform !== '/');
+    if (isTold) found.entries.push(entry);
+    if (isTold || read.has(entry.digest)) continue;
+    read.add(entry.digest);
     if (!isIndex) {
-      all.push(entry.architecture === undefined && entry.platform === '/' ? await withPlatform(source, entry) : entry);
+      found.entries.push(await withPlatform(source, entry));
       continue;
     }
     if (depth === 0) throw malformed(source, 'has indexes in indexes without end');
     const inner = parseDocument(await source.text(entry, 'manifest'), source.title, entry.mediaType);
-    if (inner.kind === 'index') all.push(...(await flattened(source, inner.entries, depth - 1)));
+    if (inner.kind === 'index') await flatten(found, inner.entries, depth - 1);
   }
-  return all;
 }
 
 /** Layouts need not say what a manifest is for: its configuration does. */
