@@ -151,6 +151,7 @@ const EFFECT_FILES: readonly string[] = [
   'store/kernel-lock.ts',
   'store/leftovers.ts',
   'store/open-file.ts',
+  'store/own-folders.ts',
   'store/pack-writer.ts',
   'store/partial-file.ts',
   'store/prune-plan.ts',

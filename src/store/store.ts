@@ -2,6 +2,7 @@ import { access, chmod, constants, mkdir, readdir, readFile } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import { writeDurably } from './durable-file.ts';
+import { checkOwnFolders } from './own-folders.ts';
 import type { PackIndex } from './pack-index.ts';
 import type { Digest } from '../base/digest.ts';
 import { closeSession, openSession } from './session.ts';
@@ -35,6 +36,7 @@ const FOLDERS = {
 
 /** What else a store without its layout file may hold: that of a quicker process, resolvers' lists, recipes of services, what a new disk has. */
 const HARMLESS: ReadonlySet<string> = new Set([LAYOUT_FILE, 'lost+found', 'cache', 'served']);
+const OWN_FOLDERS: readonly string[] = [...Object.keys(FOLDERS), 'cache', 'served'];
 
 export type StoreFolder = keyof typeof FOLDERS;
 
@@ -52,8 +54,8 @@ export class Store {
 
   /**
    * Opens the store in the folder `home` (absolute), and makes it when there is no such folder or it is empty.
-   * Throws E_STORE_NEWER when a newer version wrote it, E_STORE_INVALID when the folder is something else; both leave it
-   * as it is.
+   * Throws E_STORE_NEWER when a newer version wrote it, E_STORE_INVALID when the folder is something else or
+   * `checkOwnFolders` refuses it; both leave it as it is.
    */
   static async open({ home }: { readonly home: string }): Promise<Store> {
     const store = new Store(home);
@@ -140,6 +142,7 @@ async function createLayout(store: Store): Promise<void> {
   await createHome(store.home);
   const names = await readdir(store.home);
   if (!names.every((name) => Object.hasOwn(FOLDERS, name) || HARMLESS.has(name))) throw notAStore(store.home);
+  checkOwnFolders(store.home, OWN_FOLDERS);
   await chmod(store.home, 0o711);
   await Promise.all(Object.entries(FOLDERS).map(([name, mode]) => createFolder(join(store.home, name), mode)));
   await writeDurably(store, join(store.home, LAYOUT_FILE), `{"layout":${LAYOUT}}\n`);
@@ -161,6 +164,7 @@ async function createHome(path: string): Promise<void> {
 
 /** Folders that somebody removed come back empty: what was in them is made again. */
 async function restoreFolders(store: Store): Promise<void> {
+  checkOwnFolders(store.home, OWN_FOLDERS);
   const names = new Set(await readdir(store.home));
   const missing = Object.entries(FOLDERS).filter(([name]) => !names.has(name));
   await Promise.all(missing.map(([name, mode]) => createFolder(join(store.home, name), mode)));

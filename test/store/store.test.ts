@@ -1,10 +1,14 @@
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   rmdirSync,
+  rmSync,
   statSync,
+  symlinkSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -65,6 +69,43 @@ describe('Store.open()', () => {
     const home = join(await scratchFolder(), 'file');
     writeFileSync(home, '');
     await expect(Store.open({ home })).rejects.toMatchObject({ code: 'E_STORE_INVALID' });
+  });
+
+  it('takes no link for one of its folders, and leaves alone where it leads', async () => {
+    const folder = await scratchFolder();
+    const [home, elsewhere] = [join(folder, 'home'), join(folder, 'elsewhere')];
+    mkdirSync(join(elsewhere, 'precious'), { recursive: true });
+    chmodSync(elsewhere, 0o750);
+    const fault = { code: 'E_STORE_INVALID', message: expect.stringContaining('is a link') };
+    mkdirSync(home);
+    symlinkSync(elsewhere, join(home, 'tmp'));
+    await expect(Store.open({ home })).rejects.toMatchObject(fault);
+    unlinkSync(join(home, 'tmp'));
+    await (await Store.open({ home })).close();
+    for (const name of ['tmp', 'names', 'locks', 'cache']) {
+      rmSync(join(home, name), { recursive: true, force: true });
+      symlinkSync(elsewhere, join(home, name));
+      await expect(Store.open({ home }), name).rejects.toMatchObject(fault);
+      unlinkSync(join(home, name));
+    }
+    expect(statSync(elsewhere).mode & 0o777).toBe(0o750);
+    expect(readdirSync(elsewhere)).toEqual(['precious']);
+    // The way to it may have links.
+    symlinkSync(home, join(folder, 'way'));
+    const store = await Store.open({ home: join(folder, 'way') });
+    expect(existsSync(dirname(await store.temporaryPath()))).toBe(true);
+    await store.close();
+  });
+
+  it.skipIf(process.geteuid?.() !== 0)('is not used by root when its folders are of another user', async () => {
+    const folder = await scratchFolder();
+    const home = join(folder, 'home');
+    await (await Store.open({ home })).close();
+    // What root made is root's, in whosesoever folder it is.
+    for (const path of [folder, home]) chownSync(path, 65534, 65534);
+    await (await Store.open({ home })).close();
+    chownSync(join(home, 'unpacked'), 65534, 65534);
+    await expect(Store.open({ home })).rejects.toThrow('is of the user 65534, and not of root');
   });
 
   it('makes one store when several processes come at once', async () => {
