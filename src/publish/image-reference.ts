@@ -33,8 +33,13 @@ export function parseReference(text: string): ImageReference {
   if (!/[.:]/.test(first) && first !== 'localhost') {
     throw wrong(shown, 'names no registry', `docker.io/${slash < 0 ? 'USER/' : ''}${shown}, or another host before it`);
   }
-  if (!REGISTRY.test(first)) throw wrong(shown, `\`${first}\` is no host`, 'write it as HOST/NAME:TAG');
+  if (!isHost(first)) throw wrong(shown, `\`${first}\` is no host`, 'write it as HOST/NAME:TAG');
   return { registry: registryOf(first), ...placeOf(text.slice(slash + 1), { shown, registry: first }) };
+}
+
+/** With a port that there is, and an address that is one. */
+function isHost(text: string): boolean {
+  return REGISTRY.test(text) && URL.canParse(`http://${text}`) && !/:0+$/.test(text);
 }
 
 /** As it is typed. */
