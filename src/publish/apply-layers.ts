@@ -36,7 +36,7 @@ export function applyLayers(layers: readonly Layer[]): Tree {
 
 function applyLayer(nodes: Nodes, layer: Layer): void {
   const place = placesIn(nodes, layer);
-  const kinds = new Map(layer.entries.map((entry) => [place(entry), entry.kind]));
+  const kinds = new Map([...layer.entries, ...layer.links].map((entry) => [place(entry), entry.kind]));
   const replaced = [...kinds].filter(([path, kind]) => kind !== 'directory' && nodes.get(path)?.kind === 'directory');
   const gone = new Set([...layer.removed.map(placed(place)), ...replaced.map(([path]) => path)]);
   const emptied = new Set(layer.emptied.map((path) => place({ path: `${path}/.wh` })).map(parentOf));

@@ -62,6 +62,14 @@ describe('applyLayers()', () => {
     expect(await together(below, layer('2', file('a', '1'), folder('l'), file('l/y')))).toEqual(['a 1', 'l/', 'l/y 3']);
   });
 
+  it('puts a hard link in the place of a folder, with all that was below', async () => {
+    const below = layer('1', file('kept'), folder('a'), file('a/x'), folder('a/b'), file('a/b/y'));
+    const above = layer('2', hardLink('a', 'kept'));
+    expect(await together(below, above)).toEqual(['a 4', 'kept = a']);
+    await expect(together(below, layer('2', hardLink('a', 'a/x')))).rejects.toThrow('which is no file');
+    await expect(together(below, layer('2', hardLink('a', 'kept'), file('a/new')))).rejects.toThrow('is no folder');
+  });
+
   it('follows links of folders inside the image', async () => {
     const below = layer('1', folder('usr'), folder('usr/lib'), link('lib', 'usr/lib'), link('up', '../../usr'));
     const above = layer('2', file('lib/x', '1'), file('up/y', '1'), { name: 'lib/.wh.none' });
