@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { geteuid } from 'node:process';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
-import { recordFrom, textFrom } from '../store/json-shape.ts';
+import type { ArtifactSource } from '../store/artifacts.ts';
+import { recordFrom } from '../store/json-shape.ts';
+import { openRegularFile } from '../store/open-file.ts';
 import { askHelper } from './credential-helper.ts';
 
 /** What a registry is to be told. */
@@ -26,6 +27,8 @@ export interface CredentialSearch {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
 }
+
+const LARGEST_FILE = 4 * 1024 ** 2;
 
 /**
  * Looks where docker, podman, skopeo and buildah keep logins: in their files, or by the helper programs that these name. The
@@ -157,14 +160,29 @@ function asRecord(value: unknown, file: string): Readonly<Record<string, unknown
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {
+  // What is typed for "no logins".
+  if (file === '/dev/null') return '';
+  const source = await openIfThere(file);
+  if (source === undefined) return undefined;
   try {
-    return textFrom(await readFile(file, 'utf8'));
+    if (source.size > LARGEST_FILE) throw broken(file, 'is larger than 4 MiB');
+    return Buffer.from(await source.read(0, source.size)).toString('utf8');
+  } finally {
+    await source.close();
+  }
+}
+
+async function openIfThere(file: string): Promise<ArtifactSource | undefined> {
+  try {
+    const source = await openRegularFile(file);
+    if (source !== undefined) return source;
   } catch (cause) {
     if (isErrno(cause, 'ENOENT') || isErrno(cause, 'ENOTDIR')) return undefined;
     // Other users' folders, such as root's, are none of ours.
     if (isErrno(cause, 'EACCES')) return undefined;
-    throw broken(file, isErrno(cause, 'EISDIR') ? 'is a folder' : 'cannot be read', cause);
+    throw broken(file, 'cannot be read', cause);
   }
+  throw broken(file, 'is not a regular file');
 }
 
 function broken(file: string, fault: string, cause?: unknown): RootcellarError {
