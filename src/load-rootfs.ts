@@ -39,7 +39,7 @@ export interface LoadOptions {
 export async function loadRootfs(path: string, context: PipelineContext, options: LoadOptions = {}): Promise<Image> {
   const source = await openTar(path);
   try {
-    const digest = await digestOfSource(source);
+    const digest = await digestOfSource(source, context.signal);
     const key = digestOf(canonicalJson({ format: FORMAT_VERSION, tar: digest }));
     const { name, architecture = context.hostArchitecture } = options;
     const isUsual = name === undefined && architecture === context.hostArchitecture;

@@ -22,10 +22,10 @@ export async function loadVerb(context: CommandContext, word: string, flags: Loa
   const architectures = takenArchitectures(flags, context);
   const isFolder = await isDirectory(path, word);
   const taken = await withImages(context, async (pipeline) => {
-    const { store } = pipeline;
+    const { store, signal } = pipeline;
     const files = isFolder
       ? folderFiles(path)
-      : await onDisk(store.home, async () => archiveFiles({ path, folder: await temporaryFolder(store) }));
+      : await onDisk(store.home, async () => archiveFiles({ path, folder: await temporaryFolder(store), signal }));
     return files === undefined
       ? loadTar({ path, architectures, flags }, pipeline)
       : loadImage({ path, files, architectures, flags }, pipeline);
@@ -56,27 +56,25 @@ async function loadImage(
   pipeline: PipelineContext,
 ): Promise<readonly Taken[]> {
   const { path, flags } = loading;
-  const offered = await offeredIn(loading);
+  const offered = await offeredIn(loading, pipeline.signal);
   const title = offered[0]?.config.labels.get('org.opencontainers.image.title');
   const name = takenName(flags, flags.image === undefined ? (title ?? plainName(path)) : nameIn(flags.image));
   return takeAll(offered, { name, trustPolicy: flags.trustPolicy }, pipeline);
 }
 
-async function offeredIn({
-  path,
-  files,
-  architectures,
-  flags,
-}: Loading & { readonly files: NamedFiles }): Promise<readonly OfferedImage[]> {
+async function offeredIn(
+  { path, files, architectures, flags }: Loading & { readonly files: NamedFiles },
+  signal: AbortSignal,
+): Promise<readonly OfferedImage[]> {
   const isDocker = files.pathOf('oci-layout') === undefined && files.pathOf('manifest.json') !== undefined;
   if (!isDocker) {
     const top = await layoutTop(files, flags.image);
-    if (top !== undefined) return offeredImages(layoutSource(files), top, architectures);
+    if (top !== undefined) return offeredImages(layoutSource(files, signal), top, architectures);
     throw new RootcellarError('E_IMAGE_NOT_FOUND', `\`${path}\`: is no image layout: it has no \`index.json\``, {
       hint: `tar -C ${path} -cf rootfs.tar . && rootcellar load rootfs.tar`,
     });
   }
-  const image = await dockerImage(files, flags.image);
+  const image = await dockerImage(files, flags.image, signal);
   if (architectures.includes(image.architecture) || flags.arch === undefined) return [image];
   throw new RootcellarError('E_IMAGE_NOT_FOUND', `\`${path}\`: is for ${image.architecture}`, {
     hint: `--arch ${image.architecture}`,

@@ -10,19 +10,21 @@ export interface ArchiveInput {
   readonly path: string;
   /** A folder that is there, empty, and nobody else's. */
   readonly folder: string;
+  readonly signal: AbortSignal;
 }
 
 /**
  * Unpacks the files of an archive under names of our own; undefined when it is none of an image: a root file system, say.
  * Throws E_ARTIFACT_INVALID.
  */
-export async function archiveFiles({ path, folder }: ArchiveInput): Promise<NamedFiles | undefined> {
+export async function archiveFiles({ path, folder, signal }: ArchiveInput): Promise<NamedFiles | undefined> {
   const source = await openRegularFile(path);
   if (source === undefined) return undefined;
   const files = new Map<string, string>();
   const links = new Map<string, string>();
   try {
     for await (const member of membersOf({ source, name: path })) {
+      signal.throwIfAborted();
       const name = parseImagePath(member.name);
       if (name === undefined || name === '' || member.kind === 'directory') continue;
       // A root file system has none of these names at its top.

@@ -1,13 +1,21 @@
 import { stat } from 'node:fs/promises';
-import type { Digest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { listFrom, recordFrom, textFrom, textsFrom } from '../store/json-shape.ts';
 import { digestOfFile, invalid, namedFile, readSmall, severalImages, type NamedFiles } from './local-source.ts';
 import { parseConfig, type Descriptor } from './oci-documents.ts';
-import { offeredLayers, type BlobSource, type OfferedImage } from './offered-image.ts';
+import { malformed, MOST_LAYERS, offeredLayers, type BlobSource, type OfferedImage } from './offered-image.ts';
+
+interface FoundLayer {
+  readonly file: string;
+  readonly descriptor: Descriptor;
+}
 
 /** The image of an archive that only docker's own manifest describes; with `name`, one of several. Throws as `offeredImages`. */
-export async function dockerImage(files: NamedFiles, name: string | undefined): Promise<OfferedImage> {
+export async function dockerImage(
+  files: NamedFiles,
+  name: string | undefined,
+  signal: AbortSignal,
+): Promise<OfferedImage> {
   const text = await readSmall(files, namedFile(files, 'manifest.json'));
   const images = reading(files, () =>
     listFrom(JSON.parse(text)).map((value) => {
@@ -30,14 +38,15 @@ export async function dockerImage(files: NamedFiles, name: string | undefined): 
     );
   const configFile = namedFile(files, image.config);
   const config = parseConfig(await readSmall(files, configFile), files.title);
-  const paths = new Map<Digest, string>();
-  const descriptors: Descriptor[] = [];
-  for (const layer of image.layers) {
+  if (image.layers.length > MOST_LAYERS) throw malformed(files, `has more than ${MOST_LAYERS} layers`);
+  const found = new Map<string, FoundLayer>();
+  for (const layer of new Set(image.layers)) {
     const file = namedFile(files, layer);
-    const digest = await digestOfFile(files, file);
-    paths.set(digest, file);
-    descriptors.push({ digest, mediaType: '', size: (await stat(file)).size });
+    const digest = await digestOfFile(files, file, signal);
+    found.set(layer, { file, descriptor: { digest, mediaType: '', size: (await stat(file)).size } });
   }
+  const paths = new Map([...found.values()].map(({ file, descriptor }) => [descriptor.digest, file]));
+  const descriptors = image.layers.flatMap((layer) => found.get(layer)?.descriptor ?? []);
   const source: BlobSource = {
     title: files.title,
     text: () => Promise.reject(new Error('unreachable: it has no documents by digest')),
@@ -48,7 +57,7 @@ export async function dockerImage(files: NamedFiles, name: string | undefined): 
       hint: 'take an image for linux/amd64 or linux/arm64',
     });
   }
-  const digest = await digestOfFile(files, configFile);
+  const digest = await digestOfFile(files, configFile, signal);
   return { architecture: config.architecture, digest, config, layers: offeredLayers(source, config, descriptors) };
 }
 

@@ -22,10 +22,10 @@ export function folderFiles(folder: string): NamedFiles {
 }
 
 /** The blobs of a layout, each checked before it is used. */
-export function layoutSource(files: NamedFiles): BlobSource {
+export function layoutSource(files: NamedFiles, signal: AbortSignal): BlobSource {
   const checked = async (descriptor: Descriptor): Promise<string> => {
     const file = namedFile(files, `blobs/sha256/${hexOf(descriptor.digest)}`);
-    const got = await digestOfFile(files, file);
+    const got = await digestOfFile(files, file, signal);
     if (got === descriptor.digest) return file;
     throw new RootcellarError('E_DIGEST_MISMATCH', `${files.title}: blob ${descriptor.digest}: has ${got}`, {
       hint: 'copy it again',
@@ -61,10 +61,10 @@ export function namedFile(files: NamedFiles, name: string): string {
   throw invalid(files, `has no \`${name}\`, which it names`);
 }
 
-export async function digestOfFile(files: NamedFiles, path: string): Promise<Digest> {
+export async function digestOfFile(files: NamedFiles, path: string, signal: AbortSignal): Promise<Digest> {
   const source = await openOrBlame(files, path);
   try {
-    return await digestOfSource(source);
+    return await digestOfSource(source, signal);
   } finally {
     await source.close();
   }

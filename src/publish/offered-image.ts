@@ -48,7 +48,7 @@ export interface TopDocument {
   readonly mediaType: string;
 }
 
-const MOST_LAYERS = 512;
+export const MOST_LAYERS = 512;
 const MOST_NESTED = 3;
 /** A name with an entry for every platform that there is has some dozens, a layout of many images some hundreds. */
 const MOST_ENTRIES = 4096;
@@ -175,7 +175,7 @@ function notFor({ title }: BlobSource, architecture: Architecture, platforms: re
   });
 }
 
-function malformed({ title }: BlobSource, fault: string): RootcellarError {
+export function malformed({ title }: Pick<BlobSource, 'title'>, fault: string): RootcellarError {
   return new RootcellarError('E_ARTIFACT_INVALID', `${title}: ${fault}`, {
     hint: 'make the image again, or take another one',
   });

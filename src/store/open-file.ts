@@ -17,9 +17,13 @@ export async function openRegularFile(path: string): Promise<ArtifactSource | un
 
 const READ_BYTES = 1024 ** 2;
 
-export async function digestOfSource({ size, read }: Pick<ArtifactSource, 'size' | 'read'>): Promise<Digest> {
+export async function digestOfSource(
+  { size, read }: Pick<ArtifactSource, 'size' | 'read'>,
+  signal: AbortSignal,
+): Promise<Digest> {
   const hash = createHash('sha256');
   for (let offset = 0; offset < size; offset += READ_BYTES) {
+    signal.throwIfAborted();
     hash.update(await read(offset, Math.min(READ_BYTES, size - offset)));
   }
   return `sha256:${hash.digest('hex')}`;
