@@ -12,18 +12,20 @@ export interface BlobDownload extends Descriptor {
   readonly file: string;
   /** Told how many bytes have come. */
   readonly advance: (bytes: number) => void;
+  /** Before going on where the last attempt brought something; 500 unless said. Doubles with each that did not. */
+  readonly pauseMs?: number | undefined;
 }
 
 const MOST_FRUITLESS = 4;
 const PAUSE_MS = 500;
 
 /**
- * Downloads a blob and checks size and digest. Where the connection ends early it goes on from there, for as long as each
- * attempt brings something. Throws what `Registry.send` throws, E_DIGEST_MISMATCH, and what the disk throws.
+ * Downloads a blob and checks size and digest. Where the connection ends early it goes on from there, or anew, for as long as
+ * attempts come further than those before. Throws what `Registry.send` throws, E_DIGEST_MISMATCH, and what the disk throws.
  */
 export async function downloadBlob(registry: Registry, download: BlobDownload): Promise<void> {
   const descriptor = openSync(download.file, 'wx', 0o600);
-  const state: State = { descriptor, hash: createHash('sha256'), size: 0 };
+  const state: State = { descriptor, hash: createHash('sha256'), size: 0, furthest: 0 };
   try {
     await receiveAll(registry, { download, state, fruitless: 0 });
   } finally {
@@ -37,17 +39,18 @@ interface State {
   readonly descriptor: number;
   hash: ReturnType<typeof createHash>;
   size: number;
+  /** The largest that `size` has been. */
+  furthest: number;
 }
 
 interface Receiving {
   readonly download: BlobDownload;
   readonly state: State;
-  /** Attempts in a row that brought nothing. */
+  /** Attempts in a row that brought nothing which none before had brought. */
   readonly fruitless: number;
 }
 
 async function receiveAll(registry: Registry, { download, state, fruitless }: Receiving): Promise<void> {
-  const before = state.size;
   let fault: unknown;
   try {
     await receive(registry, download, state);
@@ -57,14 +60,15 @@ async function receiveAll(registry: Registry, { download, state, fruitless }: Re
     fault = error;
   }
   if (state.size >= download.size && fault === undefined) return;
-  const wasted = state.size > before ? 0 : fruitless + 1;
+  const wasted = state.size > state.furthest ? 0 : fruitless + 1;
+  state.furthest = Math.max(state.furthest, state.size);
   if (wasted >= MOST_FRUITLESS) {
     throw unreachable(
       registry.reference.registry,
       fault ?? new Error(`it ended after ${state.size} of ${download.size} bytes`),
     );
   }
-  await setTimeout(PAUSE_MS * 2 ** wasted, undefined, { signal: registry.signal });
+  await setTimeout((download.pauseMs ?? PAUSE_MS) * 2 ** wasted, undefined, { signal: registry.signal });
   await receiveAll(registry, { download, state, fruitless: wasted });
 }
 

@@ -21,6 +21,7 @@ export type UploadResult = 'there' | 'mounted' | 'sent';
 /** A piece, where a blob cannot be sent as a whole: small enough for the usual limits of proxies. */
 const PIECE_BYTES = 16 * 1024 ** 2;
 const MOST_STARTS = 4;
+const MOST_FRUITLESS = 4;
 
 /**
  * Has a blob at the registry: nothing is sent that it has, or can take from another repository. Else the blob goes as a whole,
@@ -116,16 +117,30 @@ async function put(
 async function sendPieces(registry: Registry, upload: Upload, starts: number): Promise<UploadResult> {
   const begun = await begin(registry, { ...upload, mountFrom: undefined });
   if (begun === 'mounted') throw new Error('unreachable: nothing was to be mounted');
-  let place: Part = { location: begun, from: 0 };
   try {
-    while (place.from < upload.size) place = await sendPiece(registry, upload, place);
-    await put(registry, upload, place);
+    await put(registry, upload, await sendAllPieces(registry, upload, begun));
     return 'sent';
   } catch (error) {
     registry.signal.throwIfAborted();
     if (starts <= 1 || !(error instanceof RootcellarError) || error.code !== 'E_REGISTRY') throw error;
   }
   return sendPieces(registry, upload, starts - 1);
+}
+
+/** Goes on for as long as some pieces in a row bring more than there has been before. */
+async function sendAllPieces(registry: Registry, upload: Upload, location: Part['location']): Promise<Part> {
+  let place: Part = { location, from: 0 };
+  let furthest = 0;
+  let fruitless = 0;
+  while (place.from < upload.size) {
+    place = await sendPiece(registry, upload, place);
+    fruitless = place.from > furthest ? 0 : fruitless + 1;
+    furthest = Math.max(furthest, place.from);
+    if (fruitless < MOST_FRUITLESS) continue;
+    const message = `registry \`${registry.reference.registry}\`: has ${furthest} of ${upload.size} bytes, and takes no more`;
+    throw new RootcellarError('E_REGISTRY', message, { hint: 'run it again, or ask whoever runs it' });
+  }
+  return place;
 }
 
 /** What the registry says has arrived decides where it goes on. */
