@@ -1,4 +1,3 @@
-import pMap from 'p-map';
 import type { Tree } from './assemble/tree.ts';
 import { textAt } from './assemble/tree-text.ts';
 import { canonicalJson } from './base/canonical-json.ts';
@@ -8,10 +7,9 @@ import { RootcellarError } from './base/rootcellar-error.ts';
 import { FORMAT_VERSION } from './lock/lockfile.ts';
 import { writeRootfs } from './pack/rootfs-writer.ts';
 import type { PipelineContext } from './pipeline-context.ts';
-import { applyLayers, type Layer } from './publish/apply-layers.ts';
-import { readNotes, unpackLayer, type LayerNotes } from './publish/layer-reader.ts';
+import { applyLayers } from './publish/apply-layers.ts';
 import { DIFF_ID_LABEL } from './publish/oci-images.ts';
-import type { OfferedImage, OfferedLayer } from './publish/offered-image.ts';
+import type { OfferedImage } from './publish/offered-image.ts';
 import { DEFAULT_SANDBOX, type SandboxSettings } from './recipe/recipe.ts';
 import { checkedSandbox } from './recipe/told-sandbox.ts';
 import type { Interpreter } from './resolve/resolution.ts';
@@ -24,15 +22,16 @@ import type { Image } from './store/image-record.ts';
 import { findByInputs } from './store/images.ts';
 import { knownInterpreter } from './known-interpreter.ts';
 import { knownTree } from './store/known-tree.ts';
-import { openRegularFile } from './store/open-file.ts';
 import { putImage } from './store/put-image.ts';
-import { writeUnpacked } from './store/unpacked.ts';
+import { unpackLayers } from './unpack-layers.ts';
 
 export interface Taking {
   /** What it is to be called in the store. */
   readonly name: string;
   /** Whether programs run as the image itself says; else under the default policy. */
   readonly trustsPolicy: boolean;
+  /** What layers of so many bytes may unpack to together; what any archive may unless said. */
+  readonly mostUnpacked?: ((packedBytes: number) => number) | undefined;
 }
 
 export interface Taken {
@@ -52,7 +51,7 @@ export async function takeImage(offered: OfferedImage, taking: Taking, context: 
   const key = digestOf(canonicalJson({ format: FORMAT_VERSION, image: offered.digest, name, trustsPolicy }));
   const existing = await findByInputs(context.store, key);
   if (existing !== undefined) return { image: existing, isKnown: true };
-  const unpacked = await unpackLayers(offered, context);
+  const unpacked = await unpackLayers(offered, { mostUnpacked: taking.mostUnpacked }, context);
   const applied = applyLayers(unpacked.map(({ layer }) => layer));
   const unpackedKeys = [...new Set(unpacked.map(({ key: one }) => one))];
   const contents = openContents(context.store, unpackedKeys);
@@ -73,68 +72,6 @@ export async function takeImage(offered: OfferedImage, taking: Taking, context: 
   } finally {
     contents.close();
   }
-}
-
-interface UnpackedLayer {
-  readonly key: Digest;
-  readonly layer: Layer;
-}
-
-const AT_ONE_TIME = 3;
-
-async function unpackLayers(offered: OfferedImage, context: PipelineContext): Promise<readonly UnpackedLayer[]> {
-  const { store, progress, signal } = context;
-  const step = 'download';
-  const title = `${offered.layers.length} layers for ${offered.architecture}`;
-  progress({ kind: 'begin', step, title, total: { items: offered.layers.length } });
-  let fetched = 0;
-  let items = 0;
-  const layers = await pMap(
-    offered.layers,
-    async (layer): Promise<UnpackedLayer> => {
-      signal.throwIfAborted();
-      const key = digestOf(canonicalJson({ format: FORMAT_VERSION, layer: layer.digest }));
-      const { entries, metadata } = await writeUnpacked(store, key, async (sink) => {
-        fetched += 1;
-        return layer.withFile((file) => unpackFile(file, layer, sink));
-      });
-      items += 1;
-      progress({ kind: 'advance', step, done: { items }, detail: layer.title });
-      const notes = readNotes(metadata);
-      checkLayer(layer, notes);
-      for (const path of notes.leftOut) {
-        progress({ kind: 'warning', message: `${layer.title}: \`/${path}\` is a device or FIFO and was left out` });
-      }
-      return { key, layer: { title: layer.title, entries, ...notes } };
-    },
-    { concurrency: AT_ONE_TIME, signal },
-  );
-  progress({ kind: 'end', step, summary: `${title}, ${fetched} of them new` });
-  return layers;
-}
-
-async function unpackFile(
-  file: string,
-  layer: OfferedLayer,
-  sink: Parameters<typeof unpackLayer>[0]['sink'],
-): ReturnType<typeof unpackLayer> {
-  const source = await openRegularFile(file);
-  if (source === undefined) throw new Error(`unreachable: \`${file}\` is no file`);
-  try {
-    const unpacked = await unpackLayer({ source, name: `layer \`${layer.title}\``, sink });
-    checkLayer(layer, readNotes(unpacked.metadata));
-    return unpacked;
-  } finally {
-    await source.close();
-  }
-}
-
-function checkLayer({ title, diffId }: OfferedLayer, notes: LayerNotes): void {
-  if (notes.diffId === diffId) return;
-  const message = `layer \`${title}\`: the image says ${shortDigest(diffId)}, unpacked it is ${shortDigest(notes.diffId)}`;
-  throw new RootcellarError('E_DIGEST_MISMATCH', message, {
-    hint: 'take the image from elsewhere, or have it pushed again',
-  });
 }
 
 /** An image of ours says so by a label. */

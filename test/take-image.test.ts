@@ -32,10 +32,15 @@ function imageOf(...layers: readonly OfferedLayer[]): OfferedImage {
   return { architecture: 'amd64', digest: digestOf(JSON.stringify(diffIds)), config, layers };
 }
 
-async function take(store: Store, name: string, image: OfferedImage): Promise<Taken> {
+async function take(
+  store: Store,
+  name: string,
+  image: OfferedImage,
+  mostUnpacked?: (packedBytes: number) => number,
+): Promise<Taken> {
   const { signal } = new AbortController();
   const context = { store, environment: {}, hostArchitecture: 'amd64', signal, progress: noProgress, now: 0 } as const;
-  return takeImage(image, { name, trustsPolicy: false }, context);
+  return takeImage(image, { name, trustsPolicy: false, mostUnpacked }, context);
 }
 
 describe('takeImage()', () => {
@@ -59,5 +64,22 @@ describe('takeImage()', () => {
     await take(store, 'mended', offered);
     expect(existsSync(treePath(store, image.diffId))).toBe(true);
     expect(await origins()).toContain('etc/one layer-1');
+  });
+
+  it('bounds what all layers unpack to together, those too that the store has', async () => {
+    const store = await scratchStore();
+    const [one, two] = [await layerOf('one', 'one', 'x'.repeat(600)), await layerOf('two', 'two', 'y'.repeat(600))];
+    const fault = {
+      code: 'E_ARTIFACT_INVALID',
+      message: 'the layers of the image: together they unpack to far too much',
+    };
+    await expect(take(store, 'toy', imageOf(one, two), () => 1000)).rejects.toMatchObject(fault);
+    // Again, when one of them is there, and when both are.
+    await expect(take(store, 'toy', imageOf(one, two), () => 1000)).rejects.toMatchObject(fault);
+    for (const layer of [one, two]) await take(store, 'alone', imageOf(layer), () => 1000);
+    await expect(take(store, 'toy', imageOf(one, two), () => 1000)).rejects.toMatchObject(fault);
+    // The same layer twice is one; and what comes as many bytes may be as many.
+    expect((await take(store, 'twice', imageOf(one, one), () => 1000)).image.name).toBe('twice');
+    expect((await take(store, 'toy', imageOf(one, two), (packed) => packed)).image.name).toBe('toy');
   });
 });

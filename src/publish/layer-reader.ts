@@ -21,6 +21,8 @@ export interface LayerInput {
 export interface LayerNotes extends Pick<Layer, 'removed' | 'emptied' | 'links'> {
   /** Of the uncompressed tar. */
   readonly diffId: Digest;
+  /** Of the layer as it came, compressed or not. */
+  readonly packedBytes: number;
   /** Devices and FIFOs, which are left out. */
   readonly leftOut: readonly ImagePath[];
 }
@@ -45,7 +47,7 @@ export async function unpackLayer({ source, name, sink }: LayerInput): Promise<U
   const diffId = digestFromHex(hash.digest('hex'));
   if (diffId === undefined) throw new Error('unreachable: sha256 gave no digest');
   const { removed, emptied, links, leftOut } = found;
-  const notes = { diffId, removed, emptied, leftOut, links: links.map(linkJson) };
+  const notes = { diffId, packedBytes: source.size, removed, emptied, leftOut, links: links.map(linkJson) };
   return { entries: writer.finish(), scripts: [], metadata: canonicalJson(notes) };
 }
 
@@ -56,6 +58,7 @@ export function readNotes(metadata: string): LayerNotes {
   if (!isDigest(diffId)) throw new Error('a digest is malformed');
   return {
     diffId,
+    packedBytes: numberFrom(record['packedBytes'] ?? 0),
     removed: textsFrom(record['removed']),
     emptied: textsFrom(record['emptied']),
     leftOut: textsFrom(record['leftOut']),
