@@ -1,9 +1,10 @@
+import { basename } from 'node:path';
 import type { Json } from '../base/canonical-json.ts';
 import { shortDigest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { formatDuration } from '../base/units.ts';
-import { listImages, notFound } from '../store/images.ts';
-import { readHistory, type RefreshRecord } from '../store/refresh-history.ts';
+import { IMAGE_NAME, listImages, notFound } from '../store/images.ts';
+import { readHistory, type RefreshHistory, type RefreshRecord } from '../store/refresh-history.ts';
 import type { Store } from '../store/store.ts';
 import type { CommandContext } from './command-context.ts';
 import { withPipeline } from './pipeline.ts';
@@ -12,27 +13,44 @@ import { visibleText } from './visible-text.ts';
 
 /** `rootcellar history NAME [NUMBER]`: the refreshes of an image, newest first, or all that is remembered of one. */
 export async function historyVerb(context: CommandContext, name: string, number: string | undefined): Promise<number> {
-  const records = await withPipeline(context, ({ store }) => recordsOf(store, name));
+  const { records, damaged } = await withPipeline(context, ({ store }) => historyOf(store, name));
+  const wanted = damaged.find((path) => basename(path) === `${number}.json`);
+  if (wanted !== undefined) throw new RootcellarError('E_STORE_INVALID', damageText(wanted), { hint: removal(wanted) });
+  if (number === undefined) {
+    for (const path of damaged) {
+      context.reporter.progress({ kind: 'warning', message: damageText(path), hint: removal(path) });
+    }
+  }
   const shown = number === undefined ? records : records.filter((record) => `${record.number}` === number);
   if (number !== undefined && shown.length === 0) {
     throw new RootcellarError('E_USAGE', `history of \`${name}\`: has no refresh \`${number}\``, {
       hint: `rootcellar history ${name}`,
     });
   }
-  const text = number === undefined ? historyText(name, records) : shown.map(recordText).join('');
-  context.reporter.result(text, { history: { name, refreshes: shown.map(recordJson) } });
+  const text = number === undefined ? historyText(name, records, damaged) : shown.map(recordText).join('');
+  context.reporter.result(text, { history: { name, refreshes: shown.map(recordJson), damaged } });
   return 0;
 }
 
 /** An image that was never refreshed has an empty history; a name that nothing has is most likely misspelt. */
-async function recordsOf(store: Store, name: string): Promise<readonly RefreshRecord[]> {
-  const records = await readHistory(store, name);
-  if (records.length > 0 || (await listImages(store)).some((image) => image.name === name)) return records;
+async function historyOf(store: Store, name: string): Promise<RefreshHistory> {
+  if (!IMAGE_NAME.test(name)) throw await notFound(store, name);
+  const history = await readHistory(store, name);
+  if (history.records.length > 0 || history.damaged.length > 0) return history;
+  if ((await listImages(store)).some((image) => image.name === name)) return history;
   throw await notFound(store, name);
 }
 
-function historyText(name: string, records: readonly RefreshRecord[]): string {
-  if (records.length === 0) return `${name}: was never refreshed\n`;
+function damageText(path: string): string {
+  return `\`${path}\`: what it tells of a refresh is damaged`;
+}
+
+function removal(path: string): string {
+  return `rm -r '${path}'`;
+}
+
+function historyText(name: string, records: readonly RefreshRecord[], damaged: readonly string[]): string {
+  if (records.length === 0 && damaged.length === 0) return `${name}: was never refreshed\n`;
   const rows = records.map((record) => {
     return [`${record.number}`, record.time, formatDuration(record.durationMs), record.result, outlineOf(record)];
   });

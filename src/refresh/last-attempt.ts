@@ -14,7 +14,7 @@ export async function lastAttempt(
   architecture: Architecture,
 ): Promise<Attempt | undefined> {
   const last = await lastRefresh(store, name);
-  if (last !== undefined) return attemptOf(isFailure(last) ? await readHistory(store, name) : [last]);
+  if (last !== undefined) return attemptOf(isFailure(last) ? (await readHistory(store, name)).records : [last]);
   const current = await readCurrent(store, name, architecture);
   return current === undefined ? undefined : { endedAt: Date.parse(await madeAt(store, current)), failures: 0 };
 }

@@ -5,7 +5,6 @@ import { isDigest, type Digest } from '../base/digest.ts';
 import { isErrno } from '../base/rootcellar-error.ts';
 import { syncFolder, writeDurably } from './durable-file.ts';
 import { jsonFrom, listFrom, numberFrom, recordFrom, textFrom, textsFrom } from './json-shape.ts';
-import { damaged } from './store-error.ts';
 import type { Store } from './store.ts';
 
 /** How a refresh ended: nothing was new; it was taken; it was no good; it could not be had or tried. */
@@ -53,8 +52,12 @@ export async function addRefreshRecord(store: Store, name: string, record: NewRe
   syncFolder(store.path('refreshes'));
   const numbers = await recordNumbers(store, name);
   const last = numbers.at(-1) ?? 0;
-  const before = last === 0 ? undefined : await readRecord(store, name, last);
-  const isSame = before?.result === 'current' && record.result === 'current' && before.from === record.from;
+  const before = last === 0 ? 'gone' : await readRecord(store, name, last);
+  const isSame =
+    typeof before === 'object' &&
+    before.result === 'current' &&
+    record.result === 'current' &&
+    before.from === record.from;
   const number = isSame ? last : last + 1;
   const repeated = isSame
     ? { times: before.repeated.times + 1, since: before.repeated.since }
@@ -66,17 +69,32 @@ export async function addRefreshRecord(store: Store, name: string, record: NewRe
   }
 }
 
-/** What is remembered of the refreshes of `name`, newest first. Throws E_STORE_INVALID where it is damaged. */
-export async function readHistory(store: Store, name: string): Promise<readonly RefreshRecord[]> {
-  const numbers = await recordNumbers(store, name);
-  const records = await Promise.all(numbers.toReversed().map((number) => readRecord(store, name, number)));
-  return records.filter((record) => record !== undefined);
+export interface RefreshHistory {
+  /** Newest first. */
+  readonly records: readonly RefreshRecord[];
+  /** Paths of records that cannot be read, newest first. */
+  readonly damaged: readonly string[];
 }
 
-/** The newest record alone. */
+/** What is remembered of the refreshes of `name`. */
+export async function readHistory(store: Store, name: string): Promise<RefreshHistory> {
+  const numbers = (await recordNumbers(store, name)).toReversed();
+  const readings = await Promise.all(numbers.map((number) => readRecord(store, name, number)));
+  return {
+    records: readings.filter((reading) => typeof reading === 'object'),
+    damaged: numbers.flatMap((number, index) =>
+      readings[index] === 'damaged' ? [recordPath(store, name, number)] : [],
+    ),
+  };
+}
+
+/** The newest record alone that can be read: a damaged one must not end all refreshes to come. */
 export async function lastRefresh(store: Store, name: string): Promise<RefreshRecord | undefined> {
-  const number = (await recordNumbers(store, name)).at(-1);
-  return number === undefined ? undefined : readRecord(store, name, number);
+  for (const number of (await recordNumbers(store, name)).toReversed()) {
+    const reading = await readRecord(store, name, number);
+    if (typeof reading === 'object') return reading;
+  }
+  return undefined;
 }
 
 /** For a name that nothing has any more. */
@@ -122,14 +140,11 @@ function recordPath(store: Store, name: string, number: number): string {
   return store.path('refreshes', name, `${number}.json`);
 }
 
-/** Undefined when it has just gone. */
-async function readRecord(store: Store, name: string, number: number): Promise<RefreshRecord | undefined> {
-  const path = recordPath(store, name, number);
+async function readRecord(store: Store, name: string, number: number): Promise<RefreshRecord | 'gone' | 'damaged'> {
   try {
-    return parseRefreshRecord(await readFile(path, 'utf8'));
+    return parseRefreshRecord(await readFile(recordPath(store, name, number), 'utf8'));
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw damaged(path, 'is damaged', error);
+    return isErrno(error, 'ENOENT') ? 'gone' : 'damaged';
   }
 }
 

@@ -4,7 +4,7 @@ import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CANNOT_SANDBOX } from '../native/toy-cell.ts';
-import { rootcellar, workplace, type Workplace } from '../support/command.ts';
+import { rootcellar, sharedHome, workplace, type Workplace } from '../support/command.ts';
 import { startToyIndex, type ToyIndex } from '../support/toy-index.ts';
 import { startToyMachine, type ToyMachine } from '../support/toy-machine.ts';
 
@@ -203,7 +203,15 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar refresh', () => {
     expect(one.stdout).toContain('refresh 2: kept');
     expect(one.stdout).toContain('| pack: ');
     expect((await command('history', name, '9')).status).toBe(2);
-    expect((await command('history', 'nothing')).stderr).toContain('error[E_IMAGE_NOT_FOUND]');
+    for (const word of ['nothing', 'x'.repeat(300), `../refreshes/${name}`]) {
+      expect((await command('history', word)).stderr).toContain('error[E_IMAGE_NOT_FOUND]');
+    }
+    const damaged = join(sharedHome(), 'refreshes', name, '1.json');
+    await writeFile(damaged, '{');
+    const others = await command('history', name);
+    expect(others).toMatchObject({ status: 0, stderr: expect.stringContaining(`\`${damaged}\`: what it tells`) });
+    expect(others.stdout.split('\n').map((line) => line.split(' ')[0])).toEqual(['NUMBER', '3', '2', '']);
+    expect((await command('history', name, '1')).stderr).toContain('error[E_STORE_INVALID]');
   });
 
   it('keeps as many generations as the recipe says', async () => {

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/base/digest.ts';
 import { addRefreshRecord, lastRefresh, readHistory, type NewRefreshRecord } from '../../src/store/refresh-history.ts';
@@ -22,7 +22,7 @@ function record(result: NewRefreshRecord['result'], time: string, more: Partial<
 }
 
 async function outline(store: Store): Promise<readonly string[]> {
-  const records = await readHistory(store, 'toy');
+  const { records } = await readHistory(store, 'toy');
   return records.map(({ number, result, time, repeated }) => `${number} ${result} ${time} ${repeated.times}`);
 }
 
@@ -44,11 +44,11 @@ describe('addRefreshRecord()', () => {
     });
     await addRefreshRecord(store, 'toy', switched);
     await addRefreshRecord(store, 'toy', failed);
-    const [newest, oldest] = await readHistory(store, 'toy');
+    const [newest, oldest] = (await readHistory(store, 'toy')).records;
     expect(newest).toEqual({ ...failed, number: 2, repeated: { times: 1, since: failed.time } });
     expect(oldest).toEqual({ ...switched, number: 1, repeated: { times: 1, since: switched.time } });
     expect(await lastRefresh(store, 'toy')).toEqual(newest);
-    expect(await readHistory(store, 'other')).toEqual([]);
+    expect(await readHistory(store, 'other')).toEqual({ records: [], damaged: [] });
     expect(await lastRefresh(store, 'other')).toBeUndefined();
   });
 
@@ -80,10 +80,17 @@ describe('addRefreshRecord()', () => {
     expect(files).not.toContain('2.json');
   });
 
-  it('says which record is damaged', async () => {
+  it('tells which record is damaged, beside the others, and goes on after it', async () => {
     const store = await scratchStore();
-    await addRefreshRecord(store, 'toy', record('kept', '2026-01-01T00:00:00Z'));
-    writeFileSync(store.path('refreshes', 'toy', '1.json'), '{"number":1}');
-    await expect(readHistory(store, 'toy')).rejects.toThrow(/refreshes\/toy\/1\.json`: is damaged/);
+    for (const day of [1, 2, 3]) await addRefreshRecord(store, 'toy', record('kept', `2026-01-0${day}T00:00:00Z`));
+    const [second, third] = ['2.json', '3.json'].map((file) => store.path('refreshes', 'toy', file));
+    writeFileSync(second ?? '', '{"number":1}');
+    writeFileSync(third ?? '', '');
+    expect(await outline(store)).toEqual(['1 kept 2026-01-01T00:00:00Z 1']);
+    expect((await readHistory(store, 'toy')).damaged).toEqual([third, second]);
+    expect((await lastRefresh(store, 'toy'))?.number).toBe(1);
+    await addRefreshRecord(store, 'toy', record('kept', '2026-01-04T00:00:00Z'));
+    expect((await lastRefresh(store, 'toy'))?.number).toBe(4);
+    expect(readFileSync(third ?? '', 'utf8')).toBe('');
   });
 });
