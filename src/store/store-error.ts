@@ -10,7 +10,7 @@ export function damaged(path: string, what: string, cause?: unknown): Rootcellar
 
 /**
  * Does `action` on the store at `home`. The kernel's "no space", "quota exceeded" and "may not write" become
- * E_DISK_FULL and E_STORE_INVALID; every other error passes.
+ * E_DISK_FULL and E_STORE_INVALID, as do a read-only disk and a path that is too long; every other error passes.
  */
 export async function onDisk<T>(home: string, action: () => Promise<T>): Promise<T> {
   try {
@@ -29,7 +29,19 @@ export function diskError(home: string, error: unknown): RootcellarError | undef
       cause: error,
     });
   }
-  if (['EACCES', 'EPERM', 'EROFS'].some((name) => isErrno(error, name))) {
+  if (isErrno(error, 'EROFS')) {
+    return new RootcellarError('E_STORE_INVALID', `store \`${home}\`: its disk is read-only`, {
+      hint: 'export ROOTCELLAR_HOME=/path/of/an/empty/folder',
+      cause: error,
+    });
+  }
+  if (isErrno(error, 'ENAMETOOLONG')) {
+    return new RootcellarError('E_STORE_INVALID', `store \`${home.slice(0, 200)}…\`: its path is too long`, {
+      hint: 'export ROOTCELLAR_HOME="$HOME/rootcellar"',
+      cause: error,
+    });
+  }
+  if (['EACCES', 'EPERM'].some((name) => isErrno(error, name))) {
     return new RootcellarError('E_STORE_INVALID', `store \`${home}\`: may not be used by this user`, {
       hint: 'export ROOTCELLAR_HOME="$HOME/rootcellar"',
       cause: error,

@@ -3,11 +3,12 @@ import { dirname, join } from 'node:path';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import { writeDurably } from './durable-file.ts';
 import { checkOwnFolders } from './own-folders.ts';
+import { recordFrom } from './json-shape.ts';
 import type { PackIndex } from './pack-index.ts';
 import type { Digest } from '../base/digest.ts';
 import { closeSession, openSession } from './session.ts';
 import type { Session } from './session.ts';
-import { damaged, onDisk } from './store-error.ts';
+import { onDisk } from './store-error.ts';
 
 /** The version of the folder's own shape. */
 const LAYOUT = 1;
@@ -107,17 +108,7 @@ async function openLayout(store: Store): Promise<void> {
     await createLayout(store);
     return;
   }
-  const layout = layoutOf(text);
-  if (layout === undefined) throw damaged(file, 'is not a description of a store');
-  if (layout > LAYOUT) {
-    throw new RootcellarError(
-      'E_STORE_NEWER',
-      `store \`${store.home}\`: has layout ${layout}, newest known is ${LAYOUT}`,
-      {
-        hint: 'npm install --global rootcellar@latest, or set ROOTCELLAR_HOME to another folder',
-      },
-    );
-  }
+  checkLayout(store.home, text);
   await restoreFolders(store);
   await access(store.path('names'), constants.R_OK | constants.X_OK);
 }
@@ -132,9 +123,27 @@ async function readLayoutFile(home: string, file: string): Promise<string | unde
   }
 }
 
-function layoutOf(text: string): number | undefined {
-  const match = /^\{"layout":([1-9]\d{0,8})[,}]/.exec(text);
-  return match === null ? undefined : Number(match[1]);
+/** What cannot be read may be of a newer version: nobody is told to remove it. */
+function checkLayout(home: string, text: string): void {
+  const known = /^\{"layout":([1-9]\d{0,8})[,}]/.exec(text)?.[1];
+  if (known !== undefined && Number(known) <= LAYOUT) return;
+  const hint = 'npm install --global rootcellar@latest, or set ROOTCELLAR_HOME to another folder';
+  if (known === undefined && !hasOtherVersion(text)) {
+    const message = `\`${join(home, LAYOUT_FILE)}\`: is not a description of a store`;
+    throw new RootcellarError('E_STORE_INVALID', message, { hint });
+  }
+  const found = known === undefined ? 'is of a newer version' : `has layout ${known}`;
+  throw new RootcellarError('E_STORE_NEWER', `store \`${home}\`: ${found}, newest known is ${LAYOUT}`, { hint });
+}
+
+/** An object of other members than ours. */
+function hasOtherVersion(text: string): boolean {
+  try {
+    const members = Object.keys(recordFrom(JSON.parse(text)));
+    return members.length > 0 && !members.includes('layout');
+  } catch {
+    return false;
+  }
 }
 
 /** The layout file comes last, so a folder that holds nothing but our folders is one that was not finished. */
@@ -154,6 +163,13 @@ async function createHome(path: string): Promise<void> {
     await mkdir(path);
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return;
+    if (isErrno(error, 'EROFS')) throw error;
+    if (isErrno(error, 'EACCES') || isErrno(error, 'EPERM')) {
+      throw new RootcellarError('E_STORE_INVALID', `\`${path}\`: cannot be made by this user`, {
+        hint: 'export ROOTCELLAR_HOME="$HOME/rootcellar"',
+        cause: error,
+      });
+    }
     if (!isErrno(error, 'ENOENT') || dirname(path) === path) throw notAStore(path, error);
     await createHome(dirname(path));
     await mkdir(path).catch((cause: unknown) => {

@@ -266,6 +266,21 @@ describe('promise 9: bad input gets one clear error', () => {
     expectOneError(await rootcellar(['images'], { home: '/proc/nowhere/store' }), 'E_STORE_INVALID');
   });
 
+  it('a store that this user may not make', async () => {
+    const ended = await rootcellar(['images'], { home: '/var/lib/none-of-nobody', uid: 65_534 });
+    expectOneError(ended, 'E_STORE_INVALID', '`/var/lib/none-of-nobody`: cannot be made by this user');
+  });
+
+  it.skipIf(process.geteuid?.() !== 0)('a store on a disk that is read-only', async () => {
+    await using work = await workplace();
+    mkdirSync(work.path('disk'));
+    const mount = `mount -t tmpfs -o ro none '${work.path('disk')}' && exec "$@"`;
+    const through = ['unshare', '--mount', 'sh', '-c', mount, 'sh'];
+    for (const home of [work.path('disk'), work.path('disk/store')]) {
+      expectOneError(await rootcellar(['images'], { home, through }), 'E_STORE_INVALID', 'its disk is read-only');
+    }
+  });
+
   it('a report that cannot be written: nothing is run', async () => {
     const ended = await rootcellar(['run', 'python', '--report', '/no/such/folder/r.json', '-c', 'print("ran")']);
     expectOneError(ended, 'E_USAGE', '--report');

@@ -52,6 +52,27 @@ describe('Store.open()', () => {
     expect(readdirSync(home)).toEqual(['rootcellar-store.json']);
   });
 
+  it.each(['', '[1]', '{"layout":0}', '{"version":99}'])('never has the layout file %j removed', async (text) => {
+    const home = await scratchFolder();
+    writeFileSync(join(home, 'rootcellar-store.json'), text);
+    await expect(Store.open({ home })).rejects.toMatchObject({
+      code: text.includes('version') ? 'E_STORE_NEWER' : 'E_STORE_INVALID',
+      hint: expect.stringMatching(/^npm install --global rootcellar@latest, or /),
+    });
+    expect(readdirSync(home)).toEqual(['rootcellar-store.json']);
+  });
+
+  it('refuses a path that is too long', async () => {
+    const folder = await scratchFolder();
+    for (const home of [join(folder, 'n'.repeat(300)), join(folder, 'n/'.repeat(3000))]) {
+      await expect(Store.open({ home })).rejects.toMatchObject({
+        code: 'E_STORE_INVALID',
+        message: expect.stringMatching(/^store `.{1,200}…`: its path is too long$/),
+      });
+    }
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it('refuses a folder that holds other things and leaves it alone', async () => {
     const home = await scratchFolder();
     writeFileSync(join(home, 'thesis.txt'), 'years of work');
