@@ -12,6 +12,15 @@ import { syncFolder } from './durable-file.ts';
 export async function replaceFile(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
   try {
     await refuseSpecialFile(path);
+  } catch (error) {
+    throw writeError(path, error);
+  }
+  await replaceAny(path, write);
+}
+
+/** The same for folders that are ours to fill: a link or device that somebody put there goes, and nothing is written through it. */
+export async function replaceAny(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
+  try {
     await makeFolders(dirname(path));
     const temporary = halfMadeFile(path);
     try {

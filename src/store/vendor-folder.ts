@@ -10,7 +10,7 @@ import { artifactPath, hasArtifact } from './artifacts.ts';
 import { publish, syncFolder, withTemporary } from './durable-file.ts';
 import { withLock } from './kernel-lock.ts';
 import { removePartial } from './partial-file.ts';
-import { replaceFile } from './replace-file.ts';
+import { replaceAny } from './replace-file.ts';
 import { damaged, onDisk } from './store-error.ts';
 import type { Store } from './store.ts';
 import {
@@ -71,7 +71,7 @@ export async function putVendored(
   const source = artifactPath(store, artifact.digest);
   const file = await open(source, 'r');
   try {
-    await replaceFile(join(folder, path), async (temporary) => {
+    await replaceAny(join(folder, path), async (temporary) => {
       const fault = await writeCopy(temporary, { file, artifact, signal });
       if (fault !== undefined) throw damaged(source, fault);
     });
@@ -121,7 +121,7 @@ export async function writeVendorIndex(folder: string, added: readonly VendoredA
     .map(([name, hex]) => `${hex}  ${name}\n`)
     .join('');
   if (text === before) return;
-  await replaceFile(path, async (temporary) => {
+  await replaceAny(path, async (temporary) => {
     const file = await open(temporary, 'wx', 0o644);
     try {
       await file.writeFile(text);
