@@ -1,3 +1,5 @@
+import { RootcellarError } from '../base/rootcellar-error.ts';
+import { quotedWord } from '../recipe/quoted-value.ts';
 import type { RefreshSchedule } from '../recipe/recipe.ts';
 import { onCalendar } from './on-calendar.ts';
 
@@ -27,8 +29,9 @@ export interface Unit {
 export const UNIT_MARK =
   '# Written by `rootcellar schedule install`; changes are lost. Yours belong into `systemctl edit`.';
 
-/** A service that refreshes once, and the timer that starts it. */
+/** A service that refreshes once, and the timer that starts it. Throws E_USAGE for a path that units cannot say. */
 export function systemdUnits(facts: UnitFacts): readonly Unit[] {
+  for (const path of [facts.storeHome, facts.recipeFolder, ...facts.command]) refuseControls(path);
   const stem = unitStem(facts.name);
   return [
     { file: `${stem}.service`, text: unitText(serviceSections(facts)) },
@@ -38,6 +41,18 @@ export function systemdUnits(facts: UnitFacts): readonly Unit[] {
 
 export function unitStem(name: string): string {
   return `rootcellar-refresh-${name}`;
+}
+
+/** A carriage return ends a line, too, and not every setting knows escapes: lists of paths do not. Source: systemd.syntax(7). */
+function refuseControls(path: string): void {
+  if (!/\p{Cc}/u.test(path)) return;
+  throw new RootcellarError(
+    'E_USAGE',
+    `${quotedWord(path)}: has a control character, which no unit can have in a path`,
+    {
+      hint: 'give that folder another name: mv OLD NEW',
+    },
+  );
 }
 
 type Section = readonly [name: string, lines: readonly string[]];
@@ -165,11 +180,7 @@ function specified(text: string): string {
 
 /** One word of a list, whatever is in it. Source: systemd.syntax(7), "Quoting". */
 function word(text: string): string {
-  const escaped = specified(text)
-    .replaceAll('\\', '\\\\')
-    .replaceAll('"', '\\"')
-    .replaceAll('\n', '\\n')
-    .replaceAll('\t', '\\t');
+  const escaped = specified(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"');
   return /^[\w./:=@%+,-]+$/.test(escaped) ? escaped : `"${escaped}"`;
 }
 
