@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
 import { shellWord } from '../base/shell-word.ts';
 import { UNIT_MARK, unitStem, type Unit } from '../refresh/systemd-units.ts';
-import { replaceFile } from '../store/replace-file.ts';
+import { replaceFile, writeError } from '../store/replace-file.ts';
 import type { CommandContext } from './command-context.ts';
+import { ownFile } from './own-file.ts';
 import type { ScheduleVerbFlags } from './schedule-command.ts';
 
 /** Where units are, and who reads them. */
@@ -39,8 +40,9 @@ export async function installUnits(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   checkManager(place);
+  await checkFolder(place);
   const files = units.map(({ file, text }) => ({ path: join(place.folder, file), text }));
-  for (const { path } of files) await isOurs(path);
+  for (const { path } of files) await ownFile(path, UNIT_MARK);
   for (const { path, text } of files)
     await replaceFile(path, (temporary) => writeFile(temporary, text, { mode: 0o644 }));
   if (place.isLive) {
@@ -60,27 +62,36 @@ export async function removeUnits(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   checkManager(place);
+  await checkFolder(place);
   const stems = names.map(unitStem);
   const paths = stems.flatMap((stem) => ['timer', 'service'].map((kind) => join(place.folder, `${stem}.${kind}`)));
   const there: string[] = [];
-  for (const path of paths) if (await isOurs(path)) there.push(path);
+  for (const path of paths) if ((await ownFile(path, UNIT_MARK)) !== undefined) there.push(path);
   const timers = there.filter((path) => path.endsWith('.timer')).map((path) => path.slice(place.folder.length + 1));
   if (place.isLive && timers.length > 0) await systemctl(['disable', '--now', ...timers], place, signal);
-  for (const path of there) await rm(path);
+  for (const path of there) await removeUnit(path);
   if (place.isLive && there.length > 0) await systemctl(['daemon-reload'], place, signal);
   return there;
 }
 
-/** False: there is none. Throws E_USAGE where it is not ours. */
-async function isOurs(path: string): Promise<boolean> {
+async function removeUnit(path: string): Promise<void> {
   try {
-    if ((await readFile(path, 'utf8')).startsWith(UNIT_MARK)) return true;
+    await rm(path);
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return false;
-    throw error;
+    throw writeError(path, error);
   }
-  throw new RootcellarError('E_USAGE', `\`${path}\`: was not written by \`schedule install\``, {
-    hint: `mv ${shellWord(path)} ${shellWord(`${path}.old`)}`,
+}
+
+/** One that is not there holds no units, and can be made. */
+async function checkFolder({ folder }: UnitPlace): Promise<void> {
+  try {
+    if ((await stat(folder)).isDirectory()) return;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return;
+    throw writeError(folder, error);
+  }
+  throw new RootcellarError('E_USAGE', `\`${folder}\`: is no folder`, {
+    hint: 'give --output-dir the path of a folder',
   });
 }
 

@@ -85,6 +85,22 @@ describe.skipIf(CANNOT_ANALYSE)('rootcellar schedule install --systemd', () => {
     expect((await command('schedule', 'show', own, '-o', 'x')).stderr).toContain('are for --kubernetes');
   });
 
+  it.each(['install', 'remove'])('%s takes no folder where none can be, and waits for no pipe', async (action) => {
+    const own = await recipe('placed', '{ every: 1h }');
+    await work.write({ [`${action}/file`]: 'mine', [`${action}/units/other`]: '' });
+    const places = [work.path(action, 'file'), work.path(action, 'file/x'), work.path(action, 'n'.repeat(300))];
+    for (const place of places) {
+      const ended = await command('schedule', action, own, '--output-dir', place);
+      expect(ended, ended.stderr).toMatchObject({ status: 2, stdout: '' });
+      expect(ended.stderr).toMatch(/^error\[E_USAGE\] .*\n {2}hint: give .*\n$/);
+    }
+    expect(readFileSync(work.path(action, 'file'), 'utf8')).toBe('mine');
+    execFileSync('mkfifo', [work.path(action, 'units/rootcellar-refresh-placed.timer')]);
+    const ended = await command('schedule', action, own, '--output-dir', work.path(action, 'units'));
+    expect(ended.stderr).toMatch(/^error\[E_USAGE\] .*is not a regular file\n {2}hint: mv /);
+    expect(readdirSync(work.path(action, 'units'))).toEqual(['other', 'rootcellar-refresh-placed.timer']);
+  });
+
   it.skipIf(process.geteuid?.() !== 0 || existsSync('/run/systemd/system'))(
     'writes nothing where there is no systemd to be told',
     async () => {
