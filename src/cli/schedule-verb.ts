@@ -3,12 +3,13 @@ import { resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { recipeWord, type Recipe, type RefreshSchedule } from '../recipe/recipe.ts';
-import { kubernetesObjects } from '../refresh/cron-job.ts';
+import { kubernetesObjects, OBJECTS_MARK } from '../refresh/cron-job.ts';
 import { systemdUnits, type Unit } from '../refresh/systemd-units.ts';
 import { IMAGE_NAME } from '../store/images.ts';
-import { replaceFile } from '../store/replace-file.ts';
+import { checkReplaceable, replaceFile } from '../store/replace-file.ts';
 import { storeHome } from '../store/store-home.ts';
 import type { CommandContext } from './command-context.ts';
+import { ownFile } from './own-file.ts';
 import { openRecipe } from './pipeline.ts';
 import type { ScheduleVerbFlags } from './schedule-command.ts';
 import { installUnits, removeUnits, unitPlace } from './unit-files.ts';
@@ -126,13 +127,16 @@ async function showObjects(
   );
   // All recipes have one claim.
   const unique = [...new Map(objects.map((object) => [JSON.stringify(object), object])).values()];
-  const text = unique.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })).join('---\n');
-  const { output } = flags;
-  if (output === undefined)
+  const documents = unique.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }));
+  const text = `${OBJECTS_MARK}\n${documents.join('---\n')}`;
+  if (flags.output === undefined) {
     context.reporter.result(text, { schedule: { objects: JSON.parse(JSON.stringify(unique)) } });
-  else {
-    await replaceFile(resolve(output), (temporary) => writeFile(temporary, text));
-    context.reporter.result(linesOf([resolve(output)]), { schedule: { installed: [resolve(output)] } });
+    return 0;
   }
+  const output = resolve(flags.output);
+  await checkReplaceable(output);
+  await ownFile(output, OBJECTS_MARK);
+  await replaceFile(output, (temporary) => writeFile(temporary, text));
+  context.reporter.result(linesOf([output]), { schedule: { installed: [output] } });
   return 0;
 }

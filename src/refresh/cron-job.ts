@@ -16,6 +16,9 @@ export interface CronJobFacts {
 
 type Plain = Readonly<Record<string, unknown>>;
 
+/** By this line a file of objects is known as one that may be overwritten. */
+export const OBJECTS_MARK = '# Written by `rootcellar schedule`; changes are lost where it writes this file again.';
+
 /** In the container. */
 const STORE = '/var/lib/rootcellar';
 const HOUR_S = 3600;

@@ -233,6 +233,26 @@ describe('rootcellar schedule show --kubernetes', () => {
     });
   });
 
+  it('overwrites what it wrote itself, and nothing else', async () => {
+    const own = await recipe('rewritten', '{ every: 6h }');
+    const install = (file: string): Promise<Ended> =>
+      command('schedule', 'install', '--kubernetes', own, '-o', work.path(file));
+    await work.write({ 'hello.py': 'print(1)\n', 'empty.yaml': '' });
+    for (const file of ['hello.py', 'empty.yaml']) {
+      const ended = await install(file);
+      expect(ended.stderr).toMatch(/^error\[E_USAGE\] .* was not written by `schedule install`\n {2}hint: mv /);
+      expect(ended).toMatchObject({ status: 2, stdout: '' });
+    }
+    expect([readFileSync(work.path('hello.py'), 'utf8'), readFileSync(work.path('empty.yaml'), 'utf8')]).toEqual([
+      'print(1)\n',
+      '',
+    ]);
+    expect([(await install('own.yaml')).status, (await install('own.yaml')).status]).toEqual([0, 0]);
+    const { stdout } = await command('schedule', 'show', '--kubernetes', own);
+    expect(readFileSync(work.path('own.yaml'), 'utf8')).toBe(stdout);
+    expect((await install('.')).stderr).toMatch(/is a folder\n {2}hint: give another path/);
+  });
+
   it('ships what it gives', async () => {
     const shipped = join(import.meta.dirname, '../../images/kubernetes/refresh.yaml');
     const text = readFileSync(shipped, 'utf8');
@@ -242,6 +262,7 @@ describe('rootcellar schedule show --kubernetes', () => {
       more: 'refresh: { every: 12h, jitter: 10m }\n',
     });
     const { stdout } = await command('schedule', 'show', '--kubernetes', folder);
-    expect(text.replaceAll(/^#.*\n/gm, '')).toBe(stdout);
+    const uncommented = [text, stdout].map((one) => one.replaceAll(/^#.*\n/gm, ''));
+    expect(uncommented[0]).toBe(uncommented[1]);
   });
 });
