@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { execa } from 'execa';
@@ -139,9 +139,43 @@ describe.skipIf(CANNOT_ANALYSE)('rootcellar schedule install --systemd', () => {
       `--user disable --now ${timer}`,
       '--user daemon-reload',
     ]);
-    expect((await run('install', { FAILS: 'enable' })).stderr).toMatch(
-      /E_SCHEDULE\] systemctl enable: no bus\n {2}hint: systemctl --user enable --now/,
+  });
+
+  it.each(['daemon-reload', 'enable', 'restart'])('leaves all as it was when systemctl %s fails', async (step) => {
+    const place = work.path('undone', step);
+    const calls = `${place}/calls`;
+    await work.write({
+      [`undone/${step}/systemctl`]: `#!/bin/sh\necho "$@" >> '${calls}'\n[ "$2" != "\${FAILS:-}" ] || { echo no bus >&2; exit 1; }\n`,
+    });
+    chmodSync(`${place}/systemctl`, 0o755);
+    const environment = {
+      ...machine.environment,
+      PATH: `${place}:${machine.environment['PATH'] ?? ''}`,
+      XDG_CONFIG_HOME: `${place}/config`,
+    };
+    const install = (refresh: string, fails: string): Promise<Ended> =>
+      recipe('undone', refresh).then((own) =>
+        rootcellar(['schedule', 'install', '--user', own], {
+          home: work.path('store'),
+          environment: { ...environment, FAILS: fails },
+        }),
+      );
+    const failed = await install('{ every: 1h }', step);
+    expect(failed).toMatchObject({ status: 1, stdout: '' });
+    expect(failed.stderr).toMatch(
+      new RegExp(`^error\\[E_SCHEDULE\\] systemctl ${step}: no bus\n {2}hint: give --output-dir`),
     );
+    expect(readdirSync(place).toSorted()).toEqual(['calls', 'systemctl']);
+    expect(readFileSync(calls, 'utf8').trimEnd().split('\n').slice(-2)).toEqual([
+      '--user disable --now rootcellar-refresh-undone.timer',
+      '--user daemon-reload',
+    ]);
+    expect((await install('{ every: 1h }', '')).status).toBe(0);
+    const timer = `${place}/config/systemd/user/rootcellar-refresh-undone.timer`;
+    const before = readFileSync(timer, 'utf8');
+    expect((await install('{ every: 2h }', step)).status).toBe(1);
+    expect(readFileSync(timer, 'utf8')).toBe(before);
+    expect(readFileSync(calls, 'utf8')).toMatch(/--user try-restart rootcellar-refresh-undone.timer\n$/);
   });
 });
 
