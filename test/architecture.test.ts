@@ -66,6 +66,7 @@ const EFFECT_FILES: readonly string[] = [
   'cli/serve-verb.ts',
   'cli/served-name.ts',
   'cli/served-recipe.ts',
+  'cli/target-folder.ts',
   'cli/trace-verb.ts',
   'cli/unit-files.ts',
   'client/connect.ts',

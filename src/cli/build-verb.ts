@@ -15,7 +15,7 @@ import type { CommandContext } from './command-context.ts';
 import type { BuildFlags } from './command-line.ts';
 import type { CompletedRecipe, Completion } from '../add-missing-libraries.ts';
 import { missingLockfile } from './lock-verb.ts';
-import { outputPaths, type OutputPaths } from './output-paths.ts';
+import { outputPaths, refuseSameFile, type OutputPaths } from './output-paths.ts';
 import { knownLockfile } from '../known-lockfile.ts';
 import { knownRecipe, withPipeline } from './pipeline.ts';
 import { warnOfRecipe } from './policy-warnings.ts';
@@ -27,6 +27,7 @@ export async function buildVerb(context: CommandContext, path: string, flags: Bu
   const architectures = wantedArchitectures(recipe, flags.arch);
   const outputs = await outputPaths({ output: flags.output, name: recipe.name, architectures });
   const containers = await containerPaths(recipe, architectures, flags);
+  await refuseSameFile(outputs, containers);
   await warnOfRecipe(recipe, context.reporter.progress);
   const images = await withPipeline(context, async (pipeline) => {
     const built = await buildAll(recipe, { architectures, outputs, flags }, pipeline);

@@ -1,14 +1,15 @@
 import { existsSync } from 'node:fs';
-import { rm, stat, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { execa, type Options } from 'execa';
-import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import { RootcellarError } from '../base/rootcellar-error.ts';
 import { shellWord } from '../base/shell-word.ts';
 import { UNIT_MARK, unitStem, type Unit } from '../refresh/systemd-units.ts';
 import { makeFolders, removeFolders, replaceFile, writeError } from '../store/replace-file.ts';
 import type { CommandContext } from './command-context.ts';
 import { ownFile } from './own-file.ts';
 import type { ScheduleVerbFlags } from './schedule-command.ts';
+import { checkTargetFolder } from './target-folder.ts';
 
 /** Where units are, and who reads them. */
 export interface UnitPlace {
@@ -40,7 +41,7 @@ export async function installUnits(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   checkManager(place);
-  await checkFolder(place);
+  await checkTargetFolder(place.folder, '--output-dir');
   const files: UnitFile[] = [];
   for (const { file, text } of units) {
     const path = join(place.folder, file);
@@ -117,7 +118,7 @@ export async function removeUnits(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   checkManager(place);
-  await checkFolder(place);
+  await checkTargetFolder(place.folder, '--output-dir');
   const stems = names.map(unitStem);
   const paths = stems.flatMap((stem) => ['timer', 'service'].map((kind) => join(place.folder, `${stem}.${kind}`)));
   const there: string[] = [];
@@ -135,19 +136,6 @@ async function removeUnit(path: string): Promise<void> {
   } catch (error) {
     throw writeError(path, error);
   }
-}
-
-/** One that is not there holds no units, and can be made. */
-async function checkFolder({ folder }: UnitPlace): Promise<void> {
-  try {
-    if ((await stat(folder)).isDirectory()) return;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return;
-    throw writeError(folder, error);
-  }
-  throw new RootcellarError('E_USAGE', `\`${folder}\`: is no folder`, {
-    hint: 'give --output-dir the path of a folder',
-  });
 }
 
 /** Before anything is written. Source: sd_booted(3). */

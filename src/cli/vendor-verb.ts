@@ -9,6 +9,7 @@ import type { CommandContext } from './command-context.ts';
 import type { VendorFlags } from './command-line.ts';
 import { requiredLockfile } from './lock-verb.ts';
 import { openRecipe, withImages } from './pipeline.ts';
+import { checkTargetFolder } from './target-folder.ts';
 
 /** `rootcellar vendor`. Throws E_LOCK_MISSING and E_LOCK_DRIFT, and what downloads throw. */
 export async function vendorVerb(context: CommandContext, path: string, flags: VendorFlags): Promise<number> {
@@ -20,6 +21,7 @@ export async function vendorVerb(context: CommandContext, path: string, flags: V
   if (output === '')
     throw new RootcellarError('E_USAGE', '-o: names no folder', { hint: 'give -o the path of a folder' });
   const folder = output === undefined ? defaultVendor(recipe) : resolve(output);
+  await checkTargetFolder(folder, '-o');
   const { vendorArtifacts } = await import('../vendor-artifacts.ts');
   const result = await withImages(context, (pipeline) =>
     vendorArtifacts({ recipe, lock, architectures, folder, prune }, pipeline),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { close, constants, openSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { access, open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -10,6 +10,7 @@ import type { Digest } from '../base/digest.ts';
 import { halfMadeFile } from '../base/half-made-file.ts';
 import type { Progress } from '../base/progress.ts';
 import { isErrno, RootcellarError } from '../base/rootcellar-error.ts';
+import { shellWord } from '../base/shell-word.ts';
 import { faultOfTarget } from '../base/special-file.ts';
 import { formatSize } from '../base/units.ts';
 import { packTree } from './pack-tree.ts';
@@ -87,12 +88,22 @@ function openReplaced(output: string): number | undefined {
   }
 }
 
+/** Throws at once what `writeRootfs` would throw after long work, as far as it can be known. */
+export async function checkOutput(output: string): Promise<void> {
+  try {
+    await refuseSpecialFile(output);
+    await access(dirname(output), constants.W_OK);
+  } catch (error) {
+    throw outputError(output, error);
+  }
+}
+
 /** A rename would put the tar in the place of a device, a pipe or a link. */
 async function refuseSpecialFile(output: string): Promise<void> {
   const fault = await faultOfTarget(output);
   if (fault === undefined) return;
   throw new RootcellarError('E_USAGE', `\`${output}\`: ${fault}`, {
-    hint: 'give -o the path of a file, such as ./rootfs.tar',
+    hint: 'give the path of a file, such as ./rootfs.tar',
   });
 }
 
@@ -137,15 +148,19 @@ const OUTPUT_FAULTS: ReadonlyMap<string, string> = new Map([
   ['EPERM', 'may not be written'],
   ['EROFS', 'lies on a read-only file system'],
   ['ENAMETOOLONG', 'is too long a name'],
+  ['ELOOP', 'lies behind links that lead in a circle'],
 ]);
 
-function outputError(output: string, cause: unknown): unknown {
+/** What went wrong with writing `output`, as an error for people where it is one of theirs. */
+export function outputError(output: string, cause: unknown): unknown {
   if (isErrno(cause, 'ENOSPC') || isErrno(cause, 'EDQUOT') || isErrno(cause, 'EFBIG')) {
-    const hint = `df -h ${dirname(output)}`;
+    const hint = `df -h ${shellWord(dirname(output))}`;
     return new RootcellarError('E_DISK_FULL', `\`${output}\`: no space is left for the tar`, { hint, cause });
   }
   for (const [name, fault] of OUTPUT_FAULTS) {
-    if (isErrno(cause, name)) return new RootcellarError('E_USAGE', `\`${output}\`: ${fault}`, { cause });
+    if (!isErrno(cause, name)) continue;
+    const hint = name === 'ENOENT' ? `mkdir -p ${shellWord(dirname(output))}` : 'give a path where you may write';
+    return new RootcellarError('E_USAGE', `\`${output}\`: ${fault}`, { hint, cause });
   }
   return cause;
 }

@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Architecture } from '../../src/base/architecture.ts';
 import { wantedArchitectures } from '../../src/cli/architectures.ts';
-import { outputPaths } from '../../src/cli/output-paths.ts';
+import { outputPaths, refuseSameFile, type OutputPaths } from '../../src/cli/output-paths.ts';
 
 const FOLDER = mkdtempSync(join(tmpdir(), 'output-paths-'));
 afterAll(() => rmSync(FOLDER, { recursive: true }));
@@ -45,6 +45,37 @@ describe('outputPaths()', () => {
   it('refuses a folder that cannot be made', async () => {
     writeFileSync(join(FOLDER, 'file'), '');
     await expect(pathsOf(`${FOLDER}/file/x/`, 'amd64', 'arm64')).rejects.toMatchObject({ code: 'E_USAGE' });
+  });
+
+  it.each([
+    ['file/x.tar', 'its folder is a file'],
+    ['file/', 'its folder is a file'],
+    ['none/x.tar', 'its folder does not exist'],
+    ['n'.repeat(300), 'is too long a name'],
+    [`${'n'.repeat(300)}/`, 'cannot be made'],
+    ['circle/x.tar', 'lies behind links that lead in a circle'],
+  ])('refuses %s at once', async (output, fault) => {
+    writeFileSync(join(FOLDER, 'file'), '');
+    rmSync(join(FOLDER, 'circle'), { force: true });
+    symlinkSync('circle', join(FOLDER, 'circle'));
+    await expect(pathsOf(`${FOLDER}/${output}`, 'amd64')).rejects.toMatchObject({
+      code: 'E_USAGE',
+      message: expect.stringContaining(fault),
+      hint: expect.stringMatching(/./),
+    });
+  });
+});
+
+describe('refuseSameFile()', () => {
+  it('finds one file under two names', async () => {
+    mkdirSync(join(FOLDER, 'real'));
+    symlinkSync('real', join(FOLDER, 'link'));
+    const at = (name: string): OutputPaths => new Map([['amd64', join(FOLDER, name)]]);
+    await refuseSameFile(at('real/x.tar'), at('real/y.tar'));
+    await refuseSameFile(new Map(), at('real/y.tar'));
+    for (const name of ['real/x.tar', 'link/x.tar']) {
+      await expect(refuseSameFile(at('real/x.tar'), at(name))).rejects.toMatchObject({ code: 'E_USAGE' });
+    }
   });
 });
 

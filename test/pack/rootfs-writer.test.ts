@@ -110,6 +110,7 @@ describe('writeRootfs()', () => {
     await expect(writeRootfs({ ...options, output: join(folder, 'no/x.tar') })).rejects.toMatchObject({
       code: 'E_USAGE',
       message: `\`${folder}/no/x.tar\`: its folder does not exist`,
+      hint: `mkdir -p ${folder}/no`,
     });
     mkdirSync(join(folder, 'x'));
     await expect(writeRootfs({ ...options, output: join(folder, 'x') })).rejects.toThrow('is a folder');
