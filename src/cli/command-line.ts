@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
+import type { RootcellarError } from '../base/rootcellar-error.ts';
 import type { CommonFlags, Verb } from './command-context.ts';
 import { runVerb } from './command-context.ts';
+import { faultOfGiven } from './given-values.ts';
 import { addImageVerbs } from './image-commands.ts';
 import { addRegistryVerbs } from './registry-commands.ts';
 import { addScheduleVerbs } from './schedule-command.ts';
@@ -14,11 +16,15 @@ const VERSION = '0.1.0';
 /** Runs one command line and returns its exit status. Each verb's code is loaded only when it is called. */
 export async function runCommandLine(words: readonly string[], tree: CommandTree = rootcellar): Promise<number> {
   let status = 0;
+  let fault: RootcellarError | undefined;
   const run = async (flags: CommonFlags, work: Verb): Promise<void> => {
-    status = await runVerb(flags, work);
+    status = await runVerb(flags, (context) => (fault === undefined ? work(context) : Promise.reject(fault)));
   };
   try {
-    await tree(run).parseAsync([...words], { from: 'user' });
+    const program = tree(run).hook('preAction', (_, command) => {
+      fault = faultOfGiven(command);
+    });
+    await program.parseAsync([...words], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? 0 : USAGE;

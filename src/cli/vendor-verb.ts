@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { RootcellarError } from '../base/rootcellar-error.ts';
 import { formatSize } from '../base/units.ts';
 import { checkDrift } from '../lock/drift.ts';
 import type { VendorResult } from '../vendor-artifacts.ts';
@@ -18,8 +17,6 @@ export async function vendorVerb(context: CommandContext, path: string, flags: V
   checkDrift(lock.recipe, recipe);
   const architectures = wantedArchitectures(recipe, flags.arch);
   const { output, prune = false } = flags;
-  if (output === '')
-    throw new RootcellarError('E_USAGE', '-o: names no folder', { hint: 'give -o the path of a folder' });
   const folder = output === undefined ? defaultVendor(recipe) : resolve(output);
   await checkTargetFolder(folder, '-o');
   const { vendorArtifacts } = await import('../vendor-artifacts.ts');

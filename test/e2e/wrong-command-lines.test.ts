@@ -54,3 +54,42 @@ describe('a path where nothing can be', () => {
   it('is one that two tars would share', () =>
     expectUsage(['build', recipe, '-o', 'same.tar', '--container', '../in/same.tar'], 'both are'));
 });
+
+describe('a value that is empty', () => {
+  it.each([
+    'build R -o',
+    'build R --container',
+    'build R --vendor',
+    'build R --arch',
+    'vendor R -o',
+    'schedule install R --output-dir',
+    'schedule install --kubernetes R -o',
+    'schedule show --kubernetes R --image',
+    'schedule show --kubernetes R --recipe-path',
+    'refresh R --report',
+    'run toy -c 1 --report',
+    'run toy -c 1 --env',
+    'export toy -o',
+    'import c.yaml -o',
+    'serve --config',
+    'load x.tar --name',
+    'build',
+    'schedule remove',
+    'serve',
+  ])('of %s', (line) => {
+    const words = line.split(' ').map((word) => (word === 'R' ? recipe : word));
+    return expectUsage([...words, ''], 'is empty');
+  });
+
+  it('is no fault of a program, and one object with --json', async () => {
+    expect((await command('run', 'nothing', '-c', '')).stderr).toContain('E_IMAGE_NOT_FOUND');
+    expect((await command('run', 'nothing', '-e', 'NAME=', '--', 'x.py', '')).stderr).toContain('E_PROGRAM_NOT_FOUND');
+    const { status, stdout, stderr } = await command('build', recipe, '--json', '-o', '');
+    expect({ status, stderr }).toEqual({ status: 2, stderr: '' });
+    expect(JSON.parse(stdout)).toMatchObject({ event: 'error', problems: [{ code: 'E_USAGE' }] });
+  });
+});
+
+describe('flags that exclude each other', () => {
+  it('-q and -v', () => expectUsage(['build', recipe, '-q', '-v'], '-q and -v: cannot be had together'));
+});
