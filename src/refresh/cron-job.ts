@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { RootcellarError } from '../base/rootcellar-error.ts';
 import { formatDuration } from '../base/units.ts';
+import { parseReference } from '../publish/image-reference.ts';
+import { quotedWord } from '../recipe/quoted-value.ts';
 import type { RefreshSchedule } from '../recipe/recipe.ts';
 
 /** What the objects of one recipe depend on. */
@@ -22,13 +24,39 @@ export const OBJECTS_MARK = '# Written by `rootcellar schedule`; changes are los
 /** In the container. */
 const STORE = '/var/lib/rootcellar';
 const HOUR_S = 3600;
+/** Of one refresh, from when it begins. */
+const LONGEST_S = 6 * HOUR_S;
 
 /**
  * A claim for the store and the recipes, and a job that refreshes one of them. Throws E_USAGE for an interval that no five fields
- * can say. Source: the Kubernetes API, batch/v1 and v1.
+ * can say, and for what no container can have. Source: the Kubernetes API, batch/v1 and v1.
  */
 export function kubernetesObjects(facts: CronJobFacts): readonly Plain[] {
+  checkContainer(facts);
   return [CLAIM, cronJob(facts)];
+}
+
+function checkContainer({ image, recipePath }: CronJobFacts): void {
+  // Without a registry, a node takes the image from its own.
+  if (!isReference(image) && !isReference(`docker.io/${image}`)) {
+    throw new RootcellarError('E_USAGE', `--image: ${quotedWord(image)} is no name of an image`, {
+      hint: '--image registry.example/rootcellar:1',
+    });
+  }
+  if (recipePath.trim() !== '' && !/^-|\p{Cc}/u.test(recipePath)) return;
+  throw new RootcellarError('E_USAGE', `--recipe-path: ${quotedWord(recipePath)} is no path of a recipe`, {
+    hint: '--recipe-path /recipes/python',
+  });
+}
+
+function isReference(text: string): boolean {
+  try {
+    parseReference(text);
+    return true;
+  } catch (error) {
+    if (error instanceof RootcellarError) return false;
+    throw error;
+  }
 }
 
 /** What is served and refreshed is one store: whoever serves from it mounts the same. */
@@ -57,7 +85,8 @@ function cronJob(facts: CronJobFacts): Plain {
         spec: {
           // What failed is tried again by the schedule: at once it would fail again.
           backoffLimit: 0,
-          activeDeadlineSeconds: 6 * HOUR_S,
+          // A job waits for its jitter within its time.
+          activeDeadlineSeconds: LONGEST_S + jitterSeconds(schedule),
           ttlSecondsAfterFinished: 7 * 24 * HOUR_S,
           template: { metadata: { labels }, spec: podSpec(facts) },
         },
@@ -68,7 +97,7 @@ function cronJob(facts: CronJobFacts): Plain {
 
 /** As images/pod.yaml has it, for cells of tier A. */
 function podSpec({ image, recipePath, schedule }: CronJobFacts): Plain {
-  const jitter = `${Math.ceil(schedule.jitterMs / 1000)}s`;
+  const jitter = `${jitterSeconds(schedule)}s`;
   return {
     restartPolicy: 'Never',
     hostUsers: false,
@@ -97,6 +126,10 @@ function podSpec({ image, recipePath, schedule }: CronJobFacts): Plain {
       { name: 'tmp', emptyDir: { sizeLimit: '2Gi' } },
     ],
   };
+}
+
+function jitterSeconds({ jitterMs }: RefreshSchedule): number {
+  return Math.ceil(jitterMs / 1000);
 }
 
 const SECURITY: Plain = {

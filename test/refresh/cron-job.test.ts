@@ -132,6 +132,41 @@ describe('kubernetesObjects()', () => {
     }
   });
 
+  it('gives a job the time of its jitter, too', () => {
+    for (const [jitterMs, seconds] of [
+      [0, 21_600],
+      [24 * HOUR, 108_000],
+      [1500, 21_602],
+    ] as const) {
+      const { spec } = job({ kind: 'every', everyMs: HOUR, jitterMs }).spec.jobTemplate;
+      expect(spec.activeDeadlineSeconds).toBe(seconds);
+      expect(spec.template.spec.containers[0].args).toContain(`${seconds - 21_600}s`);
+    }
+  });
+
+  it.each([
+    'rootcellar',
+    'rootcellar:1',
+    'team/rootcellar',
+    'localhost:5000/a/b:x',
+    `r.example/a@sha256:${'0'.repeat(64)}`,
+  ])('takes the image %s', (image) => expect(kubernetesObjects({ ...facts(every(HOUR)), image })).toHaveLength(2));
+
+  it.each(['', 'a b', 'Team/x', 'a:', 'https://r.example/x', 'x\n', '-x', '../x'])('refuses the image %j', (image) => {
+    expect(() => kubernetesObjects({ ...facts(every(HOUR)), image })).toThrow(
+      expect.objectContaining({
+        code: 'E_USAGE',
+        message: expect.stringMatching(/^--image: .* is no name of an image$/),
+      }),
+    );
+  });
+
+  it.each(['', ' ', '--help', '/recipes/a\nb'])('refuses the path %j of a recipe', (recipePath) => {
+    expect(() => kubernetesObjects({ ...facts(every(HOUR)), recipePath })).toThrow(
+      expect.objectContaining({ code: 'E_USAGE', message: expect.stringContaining('--recipe-path: ') }),
+    );
+  });
+
   it('has a name that Kubernetes takes, another one for each image', () => {
     const names = ['python', 'Python', 'py_thon', 'py.thon', 'a'.repeat(128), `${'a'.repeat(127)}b`, 'a-'];
     const own = names.map((name) => String(job(every(HOUR), name).metadata.name));
