@@ -16,12 +16,19 @@ const FIELDS = new RegExp(
   'i',
 );
 
+/** One day for some programs, and for others all seven. */
+const SUNDAY_TO_SUNDAY = /[ ,](?:0|sun)-sun(?:[,/]|$)/i;
+
 /** An expression with single spaces between its fields, nicknames resolved. */
 export function parseCron(input: unknown): Parsed<string> {
   const hint = 'write for example `17 4 * * *`: each day at 4:17';
   const words = typeof input === 'string' && input.length < 200 ? input.trim().replaceAll(/[ \t]+/g, ' ') : '';
   const expression = NICKNAMES.get(words) ?? words;
   if (!FIELDS.test(expression)) return { fault: mustBe('five fields as in crontab(5)', input), hint };
+  if (SUNDAY_TO_SUNDAY.test(expression)) {
+    const fault = `has days from Sunday to Sunday: ${quotedValue(input)}`;
+    return { fault, hint: 'write `sun` for that day alone, or `*` for every day' };
+  }
   try {
     const next = new Cron(expression, { mode: '5-part', paused: true }).nextRun();
     return next === null ? { fault: `names no day that there is: ${quotedValue(input)}`, hint } : { value: expression };
