@@ -12,6 +12,7 @@ import { warnOfRecipe } from './policy-warnings.ts';
 
 /** `rootcellar lock`. Throws E_LOCK_MISSING and E_LOCK_DRIFT with `--check`. */
 export async function lockVerb(context: CommandContext, path: string, flags: LockFlags): Promise<number> {
+  refuseContradiction(flags);
   const recipe = await openRecipe(path);
   const lockfile = lockfilePath(recipe);
   const architectures = wantedArchitectures(recipe, flags.arch);
@@ -31,6 +32,18 @@ export async function lockVerb(context: CommandContext, path: string, flags: Loc
   const summary = isChanged ? `written, ${contentText(lock)}` : `unchanged, ${contentText(lock)}`;
   context.reporter.result(`${lockfile}: ${summary}\n`, { lockfile, changed: isChanged });
   return 0;
+}
+
+function refuseContradiction({ check, upgrade, upgradePackage }: LockFlags): void {
+  const other = upgrade === true ? '--upgrade' : upgradePackage === undefined ? undefined : '--upgrade-package';
+  if (check !== true || other === undefined) return;
+  throw new RootcellarError(
+    'E_USAGE',
+    `--check and ${other}: cannot be had together, because --check changes nothing`,
+    {
+      hint: 'leave one of the two out; rootcellar refresh --check RECIPE tells what is new',
+    },
+  );
 }
 
 /** Throws E_LOCK_MISSING. */

@@ -22,14 +22,21 @@ export async function refreshRecipes(
     context.signal.throwIfAborted();
     return refreshEach(context, paths, flags);
   }
-  const needless = flags.check === true ? '--check' : flags.report === undefined ? undefined : '--report';
-  if (needless !== undefined) {
-    throw new RootcellarError('E_USAGE', `${needless}: is for one refresh, and not for a schedule`, {
-      hint: `leave out ${needless}, or the schedule`,
-    });
-  }
+  refuseNeedless(flags);
   const { keepRecipesFresh } = await import('./keep-recipes-fresh.ts');
   return keepRecipesFresh(context, { paths, choice, flags });
+}
+
+function refuseNeedless({ check, report, upgradePackage }: RefreshFlags): void {
+  const [needless] = Object.entries({
+    '--check': check === true,
+    '--report': report !== undefined,
+    '--upgrade-package': upgradePackage !== undefined,
+  }).find(([, isGiven]) => isGiven) ?? [undefined];
+  if (needless === undefined) return;
+  throw new RootcellarError('E_USAGE', `${needless}: is for one refresh, and not for a schedule`, {
+    hint: `leave out ${needless}, or the schedule`,
+  });
 }
 
 /** One that fails keeps no other from being refreshed. Throws what failed, together. */

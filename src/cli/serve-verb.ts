@@ -42,6 +42,7 @@ export async function serveVerb(
 ): Promise<number> {
   // Else what programs print is kept as garbage until it is several times as much as what is in use.
   keepHeapLean();
+  refuseNeedless(word, flags);
   const dify = await difySettings(flags, context);
   if (word === undefined && dify === undefined) throw nothingToServe();
   const settings = await settingsFor({ flags, dify }, context);
@@ -128,6 +129,17 @@ function poolSettings({ warmCells, zygotes }: ServiceSettings, watch: ServiceWat
 async function difySettings({ config }: ServeFlags, { environment }: CommandContext): Promise<DifyConfig | undefined> {
   if (config === undefined) return undefined;
   return mergeDifyConfigs(await readDifyConfig(config), difyEnvironment(environment));
+}
+
+/** What is only for an image that is made of a configuration. */
+function refuseNeedless(word: string | undefined, { config, requirements, minimumTier }: ServeFlags): void {
+  const flag = requirements !== undefined ? '--requirements' : minimumTier === undefined ? undefined : '--minimum-tier';
+  if (flag === undefined || (config !== undefined && word === undefined)) return;
+  const why = word === undefined ? 'needs --config' : 'is for the image that is made of --config, and not for another';
+  const key = flag === '--requirements' ? 'python: { requirements: FILE }' : 'sandbox: { minimum_tier: D }';
+  throw new RootcellarError('E_USAGE', `${flag}: ${why}`, {
+    hint: word === undefined ? 'add --config conf/config.yaml' : `leave it out, or write \`${key}\` into its recipe`,
+  });
 }
 
 function nothingToServe(): RootcellarError {

@@ -59,6 +59,8 @@ export async function imageOfDify(
     name: await servedName(configFile, storeHome(context)),
     minimumTier: tierOf(flags),
   };
+  // Each build reads them again; what cannot be read now was most likely never meant.
+  if (flags.requirements !== undefined) await readDifyText(requirementsPath(files));
   const { progress } = context.reporter;
   let isTold = false;
   const read = async (): Promise<Recipe> => {

@@ -90,6 +90,37 @@ describe('a value that is empty', () => {
   });
 });
 
-describe('flags that exclude each other', () => {
-  it('-q and -v', () => expectUsage(['build', recipe, '-q', '-v'], '-q and -v: cannot be had together'));
+describe('flags that exclude each other, or say nothing', () => {
+  it.each([
+    ['build R -q -v', '-q and -v: cannot be had together'],
+    ['lock R --check --upgrade', '--check and --upgrade: cannot be had together'],
+    ['lock R --check --upgrade-package x', '--check and --upgrade-package: cannot be had together'],
+    ['refresh R --every 1h --upgrade-package app', '--upgrade-package: is for one refresh'],
+    ['refresh R --cron @daily --check', '--check: is for one refresh'],
+    ['refresh R --scheduled --report x.md', '--report: is for one refresh'],
+    ['serve R --minimum-tier C', '--minimum-tier: is for the image that is made of --config'],
+    ['serve R --requirements file', '--requirements: is for the image that is made of --config'],
+    ['serve R --config ../c.yaml --requirements file', '--requirements: is for the image that is made of --config'],
+    ['serve --requirements file', '--requirements: needs --config'],
+  ])('%s', (line, text) => {
+    return expectUsage(
+      line.split(' ').map((word) => (word === 'R' ? recipe : word)),
+      text,
+    );
+  });
+
+  it('--jitter says something without a schedule, too', async () => {
+    expect((await command('refresh', recipe, '--jitter', '1ms', '--check')).stderr).not.toContain('E_USAGE');
+  });
+
+  it.each([
+    ['none.txt', 'does not exist'],
+    ['.', 'is not a regular file'],
+  ])('serve --requirements %s, before anything is built', async (path, text) => {
+    await work.write({ 'c.yaml': 'app: { port: 0 }\n' });
+    const { status, stdout, stderr } = await command('serve', '--config', '../c.yaml', '--requirements', path);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/^error\[E_CONFIG_VALUE\] the file .*\n {2}hint: /m);
+    expect(stderr).toContain(text);
+  });
 });
