@@ -4,6 +4,7 @@ import { byteOrder } from '../base/byte-order.ts';
 import { formatSize } from '../base/units.ts';
 import type { Compared, Comparison, FileDifference, SizeDifference } from '../compare-images.ts';
 import { tableText } from './table-text.ts';
+import { visibleWord } from './visible-text.ts';
 
 export interface ComparisonView {
   readonly before: Compared;
@@ -22,13 +23,13 @@ const MOST_SIZES = 15;
 /** A comparison for people: first what decides, then what follows from it. Lists are cut short unless `all` is wished. */
 export function comparisonText(comparison: Comparison, view: ComparisonView): string {
   const { packages, settings, files, sizes } = comparison;
-  const head = `${view.before.label} → ${view.after.label}\n`;
+  const head = `${visibleWord(`${view.before.label} → ${view.after.label}`)}\n`;
   if (comparison.isSame) {
     return `${head}${files === undefined ? 'the same packages; no files to compare' : 'the same, byte for byte'}\n`;
   }
   const parts = [
     head + sizeLine(view),
-    settings.length === 0 ? '' : `settings\n${settings.map((line) => `  ${line}\n`).join('')}`,
+    settings.length === 0 ? '' : `settings\n${settings.map((line) => `  ${visibleWord(line)}\n`).join('')}`,
     packagesText(packages, view),
     sizesText(sizes, view),
     files === undefined ? 'files: not compared, because one image is not in the store\n' : filesText(files, view),
@@ -124,9 +125,9 @@ function groupText(group: readonly FileDifference[], most: number): string {
   const [first] = group;
   if (first === undefined) return '';
   const shown = group.slice(0, most === Infinity ? group.length : most);
-  const lines = shown.map(({ difference }) => `    ${fileText(difference)}\n`);
-  const head = `  ${ownerText(first.owner)}: ${group.length}, because ${first.reason.text}\n`;
-  return `${head}${lines.join('')}${moreText(group.length - shown.length, '    ')}`;
+  const lines = shown.map(({ difference }) => `    ${visibleWord(fileText(difference))}\n`);
+  const head = `${ownerText(first.owner)}: ${group.length}, because ${first.reason.text}`;
+  return `  ${visibleWord(head)}\n${lines.join('')}${moreText(group.length - shown.length, '    ')}`;
 }
 
 function fileText(difference: EntryDifference): string {

@@ -12,6 +12,7 @@ import { buildRecipe } from './build-verb.ts';
 import type { CommandContext } from './command-context.ts';
 import { architectureOf, isRecipe, namedImage } from './named-image.ts';
 import { openRecipe, withImages } from './pipeline.ts';
+import { visibleWord } from './visible-text.ts';
 
 /**
  * `rootcellar explain`: why something is in an image, or is not. A recipe whose image is refused because libraries are
@@ -29,7 +30,7 @@ export async function explainVerb(context: CommandContext, word: string, thing: 
       },
     );
   }
-  const text = stories.map(({ lines }) => `${lines.join('\n')}\n`).join('\n');
+  const text = stories.map(({ lines }) => `${lines.map(visibleWord).join('\n')}\n`).join('\n');
   context.reporter.result(text, { thing, stories: stories.map(({ kind, facts }) => Object.assign({ kind }, facts)) });
   return 0;
 }

@@ -14,6 +14,7 @@ import type { ShowFlags } from './command-line.ts';
 import { namedImage } from './named-image.ts';
 import { withImages } from './pipeline.ts';
 import { tableText } from './table-text.ts';
+import { visibleText, visibleWord } from './visible-text.ts';
 
 /** One package's share of an image. */
 interface Share {
@@ -69,8 +70,8 @@ function showImage({ reporter }: CommandContext, { image, tree, architectures }:
     sharesText(shares),
     filesText(listed),
     trimText(manifest),
-    limitsText(manifest),
-    syscallsText(manifest),
+    visibleText(limitsText(manifest)),
+    visibleText(syscallsText(manifest)),
   ];
   const { filter: _, ...told } = manifest;
   reporter.result(parts.filter((part) => part !== '').join('\n'), {
@@ -113,7 +114,7 @@ function identityText({ image, architectures }: Shown, { interpreter, epoch }: I
       interpreter === undefined ? 'none' : `${interpreter.version}, ${interpreter.path}, glibc ${interpreter.glibc}`,
     ],
   ];
-  return rows.map(([key = '', value = '']) => `${`${key}:`.padEnd(14)}${value}\n`).join('');
+  return rows.map(([key = '', value = '']) => `${`${key}:`.padEnd(14)}${visibleWord(value)}\n`).join('');
 }
 
 function sharesText(shares: readonly Share[]): string {

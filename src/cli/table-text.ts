@@ -1,6 +1,8 @@
-/** Columns as wide as their longest cell, two blanks between them; a line feed after each row. */
+import { visibleWord } from './visible-text.ts';
+
+/** Columns as wide as their longest cell, two blanks between them; a line feed after each row. No cell says anything to a terminal. */
 export function tableText(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [header, ...rows];
+  const lines = [header, ...rows].map((cells) => cells.map(visibleWord));
   const widths = header.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));
   return lines
     .map(
