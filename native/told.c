@@ -60,16 +60,46 @@ static void say(const char *format, ...)
 	va_end(arguments);
 }
 
+/* How many bytes a letter of UTF-8 has that begins so; 0: none does. */
+static size_t letter_length(unsigned char byte)
+{
+	if (byte < 0x80)
+		return 1;
+	if (byte < 0xc2 || byte > 0xf4)
+		return 0;
+	return byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+}
+
+/*
+ * The length of the letter at `at` if a terminal shows it; 0: it would obey
+ * it, or it is none. Controls are C0, DEL, and C1 (ISO 6429), which are C2 80
+ * to C2 9F in UTF-8, and bare bytes on a terminal that does not speak it.
+ */
+static size_t shown_length(const char *at, size_t left)
+{
+	const unsigned char *bytes = (const unsigned char *)at;
+	size_t length = letter_length(bytes[0]);
+
+	if ((bytes[0] < ' ' && bytes[0] != '\n') || bytes[0] == 0x7f ||
+	    length > left)
+		return 0;
+	for (size_t i = 1; i < length; i++)
+		if ((bytes[i] & 0xc0) != 0x80)
+			return 0;
+	return bytes[0] == 0xc2 && bytes[1] < 0xa0 ? 0 : length;
+}
+
 /* Names come from command lines and may be anything, also for a terminal. */
 static int send(int file)
 {
 	int answer;
 
-	for (size_t i = 0; i < used; i++) {
-		unsigned char byte = (unsigned char)text[i];
+	for (size_t i = 0; i < used;) {
+		size_t length = shown_length(text + i, used - i);
 
-		if ((byte < ' ' && byte != '\n') || byte == 0x7f)
+		if (length == 0)
 			text[i] = '?';
+		i += length == 0 ? 1 : length;
 	}
 	answer = system_write(file, text, used);
 	used = 0;
