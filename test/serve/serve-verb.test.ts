@@ -98,7 +98,13 @@ describe.skipIf(CANNOT_SANDBOX)('rootcellar serve --config', () => {
   });
 
   it('goes on with an older image where a new one cannot be made, and ends where there is none', async () => {
-    const folder = difyFolder('broken', { config: 'enable_network: True\n', requirements: '=== what\n' });
+    const config = 'enable_network: True\n';
+    const folder = difyFolder('broken', { config });
+    await using whole = serveDify(folder);
+    await ready(await whole.url());
+    whole.kill('SIGTERM');
+    expect(await whole.ended).toBe(0);
+    difyFolder('broken', { config, requirements: '=== what\n' });
     await using old = serveDify(folder);
     const url = await old.url();
     await expect.poll(() => old.stdout(), { timeout: 30_000 }).toContain('python-requirements.txt');
