@@ -4,6 +4,7 @@ import { formatDuration } from '../base/units.ts';
 import { parseReference } from '../publish/image-reference.ts';
 import { quotedWord } from '../recipe/quoted-value.ts';
 import type { RefreshSchedule } from '../recipe/recipe.ts';
+import { cronFields } from './cron-fields.ts';
 
 /** What the objects of one recipe depend on. */
 export interface CronJobFacts {
@@ -164,7 +165,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** Each recipe at a minute, hour and day of its own, always the same: nothing else spreads those of a cluster. */
 function fiveFields(schedule: RefreshSchedule, name: string): string {
-  if (schedule.kind === 'cron') return schedule.expression;
+  if (schedule.kind === 'cron') return plainFields(schedule.expression);
   const { everyMs } = schedule;
   const hash = hashOf(name);
   const [minute, hour, day] = [hash.readUInt16BE(0) % 60, hash.readUInt16BE(2) % 24, hash.readUInt16BE(4) % 7];
@@ -178,6 +179,15 @@ function fiveFields(schedule: RefreshSchedule, name: string): string {
   throw new RootcellarError('E_USAGE', `\`${name}\`: no CronJob comes every ${formatDuration(everyMs)}`, {
     hint: 'write `refresh: { cron: "17 4 * * *" }` into the recipe, or an interval that divides an hour, a day, or is 7d',
   });
+}
+
+/**
+ * The same times in numbers alone: Kubernetes has no Sunday that is 7, no range that ends with it, and takes a step of `*` in one of the
+ * kinds of days for no limit. Source: robfig/cron, spec.go, which it reads schedules with.
+ */
+function plainFields(expression: string): string {
+  const { minutes, hours, days, months, weekdays } = cronFields(expression);
+  return [minutes, hours, days, months, weekdays].map((numbers) => numbers?.join(',') ?? '*').join(' ');
 }
 
 /** Every `step`th number below `end`, `offset` being one of them. */

@@ -125,8 +125,15 @@ describe('kubernetesObjects()', () => {
     }
   });
 
-  it('keeps an expression as it is, and refuses an interval that no fields can say', () => {
-    expect(job({ kind: 'cron', expression: '17 4 13 * fri', jitterMs: 0 }).spec.schedule).toBe('17 4 13 * fri');
+  it.each([
+    ['17 4 13 * fri', '17 4 13 * 5'],
+    ['0 0 * jan-mar 7', '0 0 * 1,2,3 0'],
+    ['*/20 */12 */10 * fri-sun', '0,20,40 0,12 1,11,21,31 * 0,5,6'],
+  ])('says `%s` as Kubernetes reads it', (expression, expected) => {
+    expect(job({ kind: 'cron', expression, jitterMs: 0 }).spec.schedule).toBe(expected);
+  });
+
+  it('refuses an interval that no fields can say', () => {
     for (const ms of [90 * MINUTE, 7 * HOUR, 48 * HOUR, 61_000, MINUTE / 2]) {
       expect(() => job(every(ms))).toThrow('`python`: no CronJob comes every');
     }
