@@ -237,7 +237,7 @@ interface Build {
 }
 
 async function openBuild(folder: string, name: string, architecture: Architecture): Promise<Build> {
-  const store = await Store.open({ home: join(folder, 'store') });
+  const store = await Store.open({ home: join(folder, 'store'), trusted: NOBODY });
   return { store, image: await findImage(store, name, architecture) };
 }
 

@@ -56,11 +56,20 @@ export class Store {
   /**
    * Opens the store in the folder `home` (absolute), and makes it when there is no such folder or it is empty.
    * Throws E_STORE_NEWER when a newer version wrote it, E_STORE_INVALID when the folder is something else or
-   * `checkOwnFolders` refuses it; both leave it as it is.
+   * `checkOwnFolders` refuses it; both leave it as it is. `trusted`: a user of whom root takes a store, besides its own.
    */
-  static async open({ home }: { readonly home: string }): Promise<Store> {
+  static async open({
+    home,
+    trusted,
+  }: {
+    readonly home: string;
+    readonly trusted?: number | undefined;
+  }): Promise<Store> {
     const store = new Store(home);
-    await onDisk(home, () => openLayout(store));
+    await onDisk(home, async () => {
+      checkOwnFolders(home, OWN_FOLDERS, trusted);
+      await openLayout(store);
+    });
     return store;
   }
 
@@ -151,7 +160,6 @@ async function createLayout(store: Store): Promise<void> {
   await createHome(store.home);
   const names = await readdir(store.home);
   if (!names.every((name) => Object.hasOwn(FOLDERS, name) || HARMLESS.has(name))) throw notAStore(store.home);
-  checkOwnFolders(store.home, OWN_FOLDERS);
   await chmod(store.home, 0o711);
   await Promise.all(Object.entries(FOLDERS).map(([name, mode]) => createFolder(join(store.home, name), mode)));
   await writeDurably(store, join(store.home, LAYOUT_FILE), `{"layout":${LAYOUT}}\n`);
@@ -180,7 +188,6 @@ async function createHome(path: string): Promise<void> {
 
 /** Folders that somebody removed come back empty: what was in them is made again. */
 async function restoreFolders(store: Store): Promise<void> {
-  checkOwnFolders(store.home, OWN_FOLDERS);
   const names = new Set(await readdir(store.home));
   const missing = Object.entries(FOLDERS).filter(([name]) => !names.has(name));
   await Promise.all(missing.map(([name, mode]) => createFolder(join(store.home, name), mode)));
