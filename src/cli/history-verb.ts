@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import type { Json } from '../base/canonical-json.ts';
 import { shortDigest } from '../base/digest.ts';
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import { shellWord } from '../base/shell-word.ts';
 import { formatDuration } from '../base/units.ts';
 import { IMAGE_NAME, listImages, notFound } from '../store/images.ts';
 import { readHistory, type RefreshHistory, type RefreshRecord } from '../store/refresh-history.ts';
@@ -46,7 +47,7 @@ function damageText(path: string): string {
 }
 
 function removal(path: string): string {
-  return `rm -r '${path}'`;
+  return `rm -r ${shellWord(path)}`;
 }
 
 function historyText(name: string, records: readonly RefreshRecord[], damaged: readonly string[]): string {

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { digestOf, hexOf } from '../base/digest.ts';
-import { isErrno } from '../base/rootcellar-error.ts';
+import { readBoundedFile } from '../recipe/bounded-file.ts';
+
+const LARGEST_RECIPE = 1024 ** 2;
 
 /** First line of a recipe that was made of a configuration. */
 export function servedMark(configFile: string): string {
@@ -20,7 +21,8 @@ export async function servedName(configFile: string, home: string): Promise<stri
     .replaceAll(/[^a-z0-9_-]+/g, '-')
     .slice(0, 40);
   const plain = stem === 'config' ? 'dify-sandbox' : `dify-sandbox-${stem}`;
-  const holder = configOf(await readIfThere(join(home, 'served', plain, 'recipe.yaml')));
+  const made = await readBoundedFile(join(home, 'served', plain, 'recipe.yaml'), LARGEST_RECIPE);
+  const holder = made.kind === 'content' ? configOf(Buffer.from(made.content).toString('utf8')) : undefined;
   const own = resolve(configFile);
   if (holder === undefined || holder === own || !existsSync(holder)) return plain;
   return `${plain}-${hexOf(digestOf(own)).slice(0, 8)}`;
@@ -29,13 +31,4 @@ export async function servedName(configFile: string, home: string): Promise<stri
 function configOf(text: string): string | undefined {
   const [, quoted] = /^# Made by `rootcellar serve` of ("[^\n]*"); changes are lost\.\n/.exec(text) ?? [];
   return quoted === undefined ? undefined : String(JSON.parse(quoted));
-}
-
-async function readIfThere(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return '';
-    throw error;
-  }
 }

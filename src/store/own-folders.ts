@@ -2,6 +2,7 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { geteuid } from 'node:process';
 import { RootcellarError } from '../base/rootcellar-error.ts';
+import { shellWord } from '../base/shell-word.ts';
 
 /**
  * Throws E_STORE_INVALID when a folder of the store at `home` is a link: what is swept there would go elsewhere. Root also
@@ -14,7 +15,7 @@ export function checkOwnFolders(home: string, names: readonly string[], trusted 
     const status = lstatSync(path, { throwIfNoEntry: false });
     if (status?.isSymbolicLink() === true) {
       throw new RootcellarError('E_STORE_INVALID', `\`${path}\`: is a link, and no folder of the store`, {
-        hint: `rm '${path}', and mount what is to be there`,
+        hint: `rm ${shellWord(path)}, and mount what is to be there`,
       });
     }
     if (status !== undefined && geteuid?.() === 0 && ![0, trusted].includes(status.uid)) {
