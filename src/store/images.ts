@@ -208,7 +208,7 @@ export async function notFound(store: Store, reference: string, architecture?: A
     'E_IMAGE_NOT_FOUND',
     `image \`${reference}\`: there is no such image in \`${store.home}\``,
     {
-      hint: near === undefined ? 'build-rootfs FOLDER_OF_A_RECIPE' : `did you mean \`${near}\`?`,
+      hint: near === undefined ? 'rootcellar build FOLDER_OF_A_RECIPE' : `did you mean \`${near}\`?`,
     },
   );
 }
